@@ -1,0 +1,1 @@
+"""From corpus records to padded batches: tokenizer, rows, hiding, padding, the stream of batches."""
