@@ -71,7 +71,9 @@ def test_progress_prints_plain_lines_on_a_pipe(capsys, monkeypatch):
 
 def test_environment_respects_what_the_user_set(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    assert settings()["OMP_NUM_THREADS"] == "7"
+    monkeypatch.setenv("GLOG_minloglevel", "0")
+    assert settings()["OMP_NUM_THREADS"] == "7,1"
+    assert settings()["GLOG_minloglevel"] == "0"
 
 
 def test_tune_process_restarts_once_with_the_same_arguments(tmp_path):

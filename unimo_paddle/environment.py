@@ -16,16 +16,20 @@ _TUNED = "UNIMO_PADDLE_TUNED"
 
 def settings() -> dict[str, str]:
     """Return the variables that speed Paddle up on this machine; those the user has set already win."""
+    threads = os.environ.get("OMP_NUM_THREADS", str(available_cores()))
     wanted = {
-        "OMP_NUM_THREADS": str(available_cores()),
+        # The second number is for nested regions; with it OpenMP does the same, and Paddle, which reads one number
+        # only, does not warn of every value but 1.
+        "OMP_NUM_THREADS": threads if "," in threads else f"{threads},1",
         "GLOG_minloglevel": "2",
+        "PYTHONWARNINGS": "ignore:No ccache found",
         "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
         "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
         "MALLOC_TOP_PAD_": str(64 << 20),
     }
     if is_amd():
         wanted["MKL_DEBUG_CPU_TYPE"] = "5"
-    return {name: os.environ.get(name, value) for name, value in wanted.items()}
+    return {name: value if name == "OMP_NUM_THREADS" else os.environ.get(name, value) for name, value in wanted.items()}
 
 
 def available_cores() -> int:

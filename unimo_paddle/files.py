@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -77,6 +78,20 @@ def sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def lock_directory(path: Path) -> int:
+    """Keep other writers out of a folder; return the descriptor whose closing lets them in again.
+
+    The lock goes with the process, however it ends. UserError when another process holds it.
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise UserError(f"another process is writing to {path}; wait until it has ended") from None
+    return descriptor
 
 
 def leftovers(directory: Path | str) -> list[Path]:

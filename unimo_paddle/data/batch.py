@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ from unimo_paddle.data.encode import Bools, Floats, ImageRow, Ints, TextRow
 from unimo_paddle.data.masking import HiddenRegions, HiddenText
 from unimo_paddle.data.patterns import Pattern
 
-PAD = 1  # token ids and positions are both padded with 1 (release.md section 3)
+_Number = TypeVar("_Number", np.float32, np.int64)
+
+PAD = 1  # token ids and positions are both padded with 1 (release, section 3)
 
 
 @dataclass(frozen=True)
@@ -77,30 +79,58 @@ class PairBatch:
     objective: str
 
 
-def pad(
-    images: Sequence[ImageRow], texts: Sequence[TextRow], patterns: Sequence[Pattern]
-) -> Sequences:
+def pad(images: Sequence[ImageRow], texts: Sequence[TextRow], patterns: Sequence[Pattern]) -> Sequences:
     """Pad to the longest image and the longest text of the batch: ids and positions 1, features 0.
 
-    patterns: one a row, over its own image rows and text rows, padding not counted.  images or texts may be
-    empty as a whole (text alone, images alone).  A pad row repeats the pattern of the row before it, so
-    that reach never decreases within a part; is_pad keeps everyone from reading it.
+    patterns: one a row of the batch, over its own image rows and text rows, padding not counted.  images or
+    texts may be empty as a whole (text alone, images alone).  A pad row repeats the pattern of the row before
+    it, so that reach never decreases within a part; is_pad keeps everyone from reading it.
     """
-    sizes = [(len(image.features) if image else 0, len(text.ids) if text else 0)
-             for image, text in _side_by_side(images, texts, len(patterns))]
-    n_rows, n_words = (max((size[part] for size in sizes), default=0) for part in (0, 1))
-    reach = np.zeros((len(sizes), n_rows + n_words), np.int32)
-    group, is_pad = reach.copy(), np.zeros(reach.shape, np.bool_)
-    for b, ((r, t), pattern) in enumerate(zip(sizes, patterns)):
-        assert len(pattern.reach) == r + t, (b, len(pattern.reach), r, t)
-        row, word = np.arange(n_rows), np.arange(n_words)
-        place = np.concatenate((np.minimum(row, r - 1), r + np.minimum(word, t - 1)))
-        reach[b], group[b] = pattern.reach[place], pattern.group[place]
-        is_pad[b] = np.concatenate((row >= r, word >= t))
+    size = len(patterns)
+    n_regions = np.array([len(image.features) for image in images] or [0] * size)
+    n_words = np.array([len(text.ids) for text in texts] or [0] * size)
+    assert len(n_regions) == len(n_words) == size, (len(images), len(texts), size)
+    region, word = np.arange(n_regions.max(initial=0)), np.arange(n_words.max(initial=0))
+    reach = np.zeros((size, len(region) + len(word)), np.int32)
+    group = np.zeros_like(reach)
+    for b, (own_reach, own_group) in enumerate(patterns):
+        r, t = n_regions[b], n_words[b]
+        assert len(own_reach) == r + t, (b, len(own_reach), r, t)
+        place = np.concatenate((np.minimum(region, r - 1), r + np.minimum(word, t - 1)))
+        reach[b], group[b] = own_reach[place], own_group[place]
     return Sequences(
-        features=_stack([image.features for image in images], (len(sizes), 0, 0), 0),
-        locations=_stack([image.locations for image in images], (len(sizes), 0, 5), 0),
-        token_ids=_stack([text.ids for text in texts], (len(sizes), 0), PAD),
-        positions=_stack([text.positions for text in texts], (len(sizes), 0), PAD),
-        reach=reach, group=group, is_pad=is_pad,
+        features=_stack([image.features for image in images], 0, np.zeros((size, 0, 0), np.float32)),
+        locations=_stack([image.locations for image in images], 0, np.zeros((size, 0, 5), np.float32)),
+        token_ids=_stack([text.ids for text in texts], PAD, np.zeros((size, 0), np.int64)),
+        positions=_stack([text.positions for text in texts], PAD, np.zeros((size, 0), np.int64)),
+        reach=reach,
+        group=group,
+        is_pad=np.concatenate((region >= n_regions[:, None], word >= n_words[:, None]), axis=1),
     )
+
+
+def language_labels(hidden: Sequence[HiddenText], width: int) -> LanguageLabels:
+    """Collect the labels of a batch whose texts were padded to `width` tokens."""
+    rows = [b * width + one.labelled for b, one in enumerate(hidden)]
+    return LanguageLabels(np.concatenate(rows), np.concatenate([one.targets for one in hidden]))
+
+
+def visual_labels(hidden: Sequence[HiddenRegions], originals: Sequence[ImageRow], width: int) -> VisualLabels:
+    """Collect the hidden regions' own features and classes; the images were padded to `width` rows."""
+    pairs = list(zip(hidden, originals, strict=True))
+    return VisualLabels(
+        rows=np.concatenate([b * width + one.masked for b, one in enumerate(hidden)]),
+        features=np.concatenate([image.features[one.masked] for one, image in pairs]),
+        class_probs=np.concatenate([image.class_probs[one.masked] for one, image in pairs]),
+    )
+
+
+def _stack(rows: Sequence[NDArray[_Number]], fill: int, empty: NDArray[_Number]) -> NDArray[_Number]:
+    """Stack rows [L, ..] of different length to [B, longest, ..]; `empty` where there are no rows."""
+    if not rows:
+        return empty
+    longest = max(len(row) for row in rows)
+    stacked = np.full((len(rows), longest, *rows[0].shape[1:]), fill, rows[0].dtype)
+    for b, row in enumerate(rows):
+        stacked[b, : len(row)] = row
+    return stacked

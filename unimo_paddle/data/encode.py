@@ -15,7 +15,7 @@ Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Bools = NDArray[np.bool_]
 
-FIRST_POSITION = 2  # rows 0 and 1 of RoBERTa's position table are never used (release.md section 3)
+FIRST_POSITION = 2  # rows 0 and 1 of RoBERTa's position table are never used (release, section 3)
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class ImageRow:
 def encode_text(tokens: Tokens, cls: int, sep: int, max_tokens: int) -> TextRow:
     """Wrap the words as [CLS] w1..wn [SEP] with positions from 2; too long a text loses its last words.
 
-    max_tokens counts the two special tokens.  Source: release.md sections 3 and 5.3.
+    max_tokens counts the two special tokens.  Source: release, sections 3 and 5.3.
     """
     assert max_tokens >= 2, max_tokens
     kept = tokens.ids[: max_tokens - 2]
@@ -57,7 +57,7 @@ def encode_text(tokens: Tokens, cls: int, sep: int, max_tokens: int) -> TextRow:
 def encode_image(regions: Regions, image_id: str, max_regions: int) -> ImageRow:
     """Put [IMG] (the mean region in a box as large as the image) before at most max_regions regions.
 
-    The mean is taken over ALL regions, before the cut (release.md section 4).
+    The mean is taken over ALL regions, before the cut (release, section 4).
     Raises UserError when the image has no regions: their mean would be NaN.
     """
     if len(regions.features) == 0:
@@ -75,7 +75,7 @@ def encode_image(regions: Regions, image_id: str, max_regions: int) -> ImageRow:
 
 
 def _locations(boxes: Floats, width: int, height: int) -> Floats:
-    """x1/W, y1/H, x2/W, y2/H and the share of the area: float32 [N, 5] (release.md section 4)."""
+    """x1/W, y1/H, x2/W, y2/H and the share of the area: float32 [N, 5] (release, section 4)."""
     corners = boxes / np.array([width, height, width, height], np.float32)
     area = (corners[:, 2] - corners[:, 0]) * (corners[:, 3] - corners[:, 1])
     return np.concatenate((corners, area[:, None]), axis=1).astype(np.float32)

@@ -48,9 +48,7 @@ class HiddenRegions:
     masked: Ints
 
 
-def mask_spans(
-    row: TextRow, rng: np.random.Generator, mask_id: int, rate: float = 0.15
-) -> HiddenText:
+def mask_spans(row: TextRow, rng: np.random.Generator, mask_id: int, rate: float = 0.15) -> HiddenText:
     """Hide spans of whole words until `rate` of the tokens between [CLS] and [SEP] are chosen.
 
     A span begins at a word not yet chosen and ends when it has its length (in words, as SpanBERT counts),
@@ -101,7 +99,7 @@ def cut_fragments(row: TextRow, rng: np.random.Generator, rate: float = 0.25) ->
 
     Fragments of 4..32 tokens (uniform, bounded by the longest free stretch of the text) are drawn until `rate` of
     the tokens are chosen, and stay in the order of the text.  Source positions run 2, 3, ..; every piece of
-    the target restarts at 2 (release.md section 3: segments restart).  Each target token but a [SEP] predicts
+    the target restarts at 2 (release, section 3: segments restart).  Each target token but a [SEP] predicts
     the next one, so no [CLS] is ever predicted.  A text without words gives an empty target.
     Source: paper section 4.
     """
@@ -142,9 +140,7 @@ def _free_run(free: Bools) -> NDArray[np.int64]:
     return np.minimum.accumulate(next_taken[::-1])[::-1] - place
 
 
-def mask_regions(
-    image: ImageRow, rng: np.random.Generator, rate: float = 0.15, overlap: float = 0.3
-) -> HiddenRegions:
+def mask_regions(image: ImageRow, rng: np.random.Generator, rate: float = 0.15, overlap: float = 0.3) -> HiddenRegions:
     """Set to zeros the features of anchor regions and of all that overlap one by more than `overlap`.
 
     Each region is an anchor with chance `rate`; one is drawn where none came up.  Overlap is the intersection
@@ -171,9 +167,7 @@ def box_overlaps(boxes: Floats, others: Floats) -> Floats:
     low = np.maximum(boxes[:, None, :2], others[None, :, :2])
     high = np.minimum(boxes[:, None, 2:], others[None, :, 2:])
     common = np.clip(high - low, 0, None).prod(axis=2)
-    union = _areas(boxes)[:, None] + _areas(others)[None, :] - common
-    return np.divide(common, union, out=np.zeros_like(common), where=union > 0)
-
-
-def _areas(boxes: Floats) -> Floats:
-    return (boxes[:, 2] - boxes[:, 0]) * (boxes[:, 3] - boxes[:, 1])
+    areas, other_areas = ((some[:, 2:] - some[:, :2]).prod(axis=1) for some in (boxes, others))
+    union = areas[:, None] + other_areas[None, :] - common
+    overlaps: Floats = np.divide(common, union, out=np.zeros_like(common), where=union > 0)
+    return overlaps

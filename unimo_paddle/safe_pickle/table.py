@@ -8,10 +8,11 @@ really there.  Whatever else a pickle asks for is refused.
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import pickletools
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -66,8 +67,8 @@ class _Dtype(Stub):
         name = self.arguments[0]
         if not isinstance(name, str) or len(name) > 8:
             raise ValueError("an array's number type has no plain name")
-        order = self.state[1] if self.state else "="
-        dtype = np.dtype(name).newbyteorder(order)
+        dtype = np.dtype(name)
+        dtype = dtype.newbyteorder(self.state[1]) if self.state else dtype
         if dtype.kind not in _PLAIN_KINDS:
             raise ValueError(f"an array of type {name!r} holds no plain numbers")
         return dtype
@@ -83,26 +84,27 @@ class _Latin1(Stub):
         return text.encode("latin1")
 
 
+class _NoBytes(Stub):
+    """`bytes()`: how empty bytes look in a pickle of protocol 2."""
+
+    def resolve(self) -> bytes:
+        if self.arguments:
+            raise ValueError("bytes are asked for by a number")
+        return b""
+
+
 def are_sizes(values: Any) -> bool:
     """Tell whether `values` is a short row of whole numbers >= 0, as shapes, strides and offsets are."""
     is_row = isinstance(values, (tuple, list)) and len(values) <= 32
     return is_row and all(type(value) is int and value >= 0 for value in values)
 
 
-def product(sizes: Sequence[int]) -> int:
-    """Multiply with Python's integers: a product of lying sizes must not wrap around to a small one."""
-    total = 1
-    for size in sizes:
-        total *= size
-    return total
-
-
 def _from_bytes(data: Any, dtype: Any, shape: Any, order: Any) -> Array:
     resolved = dtype.resolve()
-    data = data.resolve() if isinstance(data, _Latin1) else data
+    data = data.resolve() if isinstance(data, (_Latin1, _NoBytes)) else data
     if not are_sizes(shape) or not isinstance(data, (bytes, bytearray)):
         raise ValueError(f"an array of type {resolved} has no shape or no bytes")
-    if product(shape) * resolved.itemsize != len(data):
+    if math.prod(shape) * resolved.itemsize != len(data):
         raise ValueError(f"an array of shape {shape} and type {resolved} has {len(data)} bytes")
     array = np.frombuffer(data, resolved).reshape(shape, order="F" if order == "F" else "C")
     return array.astype(resolved.newbyteorder("="), copy=False)
@@ -111,6 +113,7 @@ def _from_bytes(data: Any, dtype: Any, shape: Any, order: Any) -> Array:
 _TABLE: dict[tuple[str, str], Any] = {
     ("collections", "OrderedDict"): OrderedDict,
     ("_codecs", "encode"): _Latin1,
+    ("__builtin__", "bytes"): _NoBytes,
     ("builtins", "tuple"): tuple,
     ("__builtin__", "tuple"): tuple,
     ("numpy", "ndarray"): "ndarray",
@@ -159,7 +162,7 @@ def load_stubs(
         if opcode.name in _REFUSED_OPCODES:
             raise pickle.UnpicklingError(f"the instruction {opcode.name} is not allowed")
         # The C unpickler keeps a table as long as the largest index: 6 bytes could ask for 64 GB.
-        if opcode.name in _MEMO_OPCODES and argument > stream.tell():
+        if opcode.name in _MEMO_OPCODES and int(argument or 0) > stream.tell():
             raise pickle.UnpicklingError(f"memo index {argument} is larger than the file so far")
     length = stream.tell() - start
     stream.seek(start)

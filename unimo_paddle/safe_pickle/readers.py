@@ -1,6 +1,6 @@
-"""Reads arrays out of pickles that other people made, without running anything they say.
+"""The layouts that hold arrays, read through the table of stubs.
 
-Three layouts: a plain pickle of a mapping from names to numpy arrays (`.pdparams`), and the two that
+Three: a plain pickle of a mapping from names to numpy arrays (`.pdparams`), and the two that
 `torch.save` has written: a zip archive (since 1.6) and the older row of five pickles followed by raw
 storages.  torch itself is not needed.
 """
@@ -8,6 +8,7 @@ storages.  torch itself is not needed.
 from __future__ import annotations
 
 import io
+import math
 import pickle
 import zipfile
 import zlib
@@ -18,7 +19,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from unimo_paddle.errors import UserError
-from unimo_paddle.pickle_table import Array, ArrayStub, Stub, are_sizes, load_stubs, product
+from unimo_paddle.safe_pickle.table import Array, ArrayStub, Stub, are_sizes, load_stubs
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
@@ -87,8 +88,8 @@ def read_torch_file(path: Path) -> dict[str, Array]:
 
 
 def _refusal(path: Path, fault: BaseException) -> UserError:
-    reason = fault.args[0] if isinstance(fault, KeyError) else fault
-    return UserError(f"{path}: cannot be read safely as weights: {reason or type(fault).__name__}; fetch it again")
+    reason = str(fault) or type(fault).__name__
+    return UserError(f"{path}: cannot be read safely as weights: {reason}; fetch it again")
 
 
 class _Storage:
@@ -131,14 +132,16 @@ _TORCH_NAMES: dict[tuple[str, str], Any] = {
 def _check_view(storage: Any, offset: Any, size: Any, stride: Any) -> None:
     if not isinstance(storage, _Storage) or not (are_sizes([offset]) and are_sizes(size) and are_sizes(stride)):
         raise ValueError("a tensor has no storage, or its size, stride and offset are no whole numbers >= 0")
-    count = product(size)
-    last = offset + sum((dim - 1) * step for dim, step in zip(size, stride))
+    count = math.prod(size)
+    last = offset + sum((dim - 1) * step for dim, step in zip(size, stride, strict=False))
     # A stride of 0 could blow 4 bytes up to any size, hence the count as well as the last place.
     if len(size) != len(stride) or count > storage.numel or (count and last >= storage.numel):
         raise ValueError(
             f"a tensor of size {size}, stride {stride}, offset {offset} reaches outside its storage "
             f"{storage.key} of {storage.numel} numbers"
         )
+    if len(storage.data) != storage.nbytes:
+        raise ValueError(f"storage {storage.key} of {storage.numel} numbers has no bytes in the file")
 
 
 class _StorageTable:
@@ -180,6 +183,8 @@ def _member(archive: zipfile.ZipFile, name: str, nbytes: int | None = None) -> b
     # torch never compresses; a compressed entry could unpack to any size.
     if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 1:
         raise ValueError(f"entry {name} is compressed or encrypted")
+    if info.header_offset < 0:
+        raise ValueError(f"entry {name} begins before the file")
     if nbytes is not None and info.file_size != nbytes:
         raise ValueError(f"entry {name} has {info.file_size} bytes, its tensors need {nbytes}")
     return archive.read(info)

@@ -1,0 +1,141 @@
+"""Extraction: the choice of regions, resuming, images of every size, and what is skipped."""
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unimo_paddle.errors import UserError
+from unimo_paddle.regions import Regions, RegionStore, verify
+from unimo_paddle.vision.annotations import Annotations
+from unimo_paddle.vision.detector import StoredDetector
+from unimo_paddle.vision.extract import Choice, Extractor, background_first, extract, select
+from unimo_paddle.vision.judge import compare, judge
+from unimo_paddle.vision.pictures import Picture
+from unimo_paddle.vision.show import draw_regions, show_regions
+
+CHOICE = Choice(0.2, 3, 6)
+
+
+def test_select_by_hand() -> None:
+    """Four proposals at half size, two classes. Row 1 is a double of row 0 and goes; row 3 is only there as the least."""
+    picture = Picture("x", np.zeros((32, 32, 3), np.uint8), (20, 30), width=60, height=40)
+    boxes = np.zeros((4, 2, 4), np.float32)
+    boxes[0, 1], boxes[1, 1], boxes[2, 0], boxes[3, 1] = [0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 10], [20, 10, 31, 20]
+    probabilities = np.float32([[0.1, 0.8, 0.1], [0.2, 0.5, 0.3], [0.6, 0.2, 0.2], [0.1, 0.15, 0.75]])  # background last
+    features = np.arange(4, dtype=np.float32)[:, None]
+    found = select(picture, features, boxes, probabilities, Choice(0.2, 3, 6))
+    assert found.features.ravel().tolist() == [0, 2, 3]
+    assert found.boxes.tolist() == [[0, 0, 20, 20], [0, 0, 20, 20], [40, 20, 60, 40]]  # scaled back, cut at the border
+    np.testing.assert_allclose(found.class_probs, [[0.1, 0.1, 0.8], [0.2, 0.6, 0.2], [0.75, 0.1, 0.15]])
+    assert (found.width, found.height) == (60, 40)
+    assert len(select(picture, features, boxes, probabilities, Choice(0.2, 1, 6)).boxes) == 2
+    assert len(select(picture, features, boxes, probabilities, Choice(0.0, 1, 1)).boxes) == 1
+
+
+def test_background_first() -> None:
+    assert background_first(np.array([[1, 2, 9]])).tolist() == [[9, 1, 2]]
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
+    folder, rng, found = tmp_path_factory.mktemp("images"), np.random.default_rng(0), []
+    for i, (height, width) in enumerate([(64, 96), (96, 64), (64, 96), (1, 1), (3, 700), (1200, 900), (64, 96)]):
+        path = folder / f"{i}.png"
+        Image.fromarray(rng.integers(0, 256, (height, width, 3)).astype(np.uint8)).save(path)
+        found.append((f"id{i}", path))
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut")
+    return [*found[:2], ("broken", folder / "broken.jpg"), *found[2:]]
+
+
+def test_every_size_is_stored_and_damage_skipped(detector_folder: Path, images: list, tmp_path: Path) -> None:
+    report = extract(detector_folder, images, tmp_path / "s", CHOICE, batch_images=2, images_per_shard=3)
+    assert (report.stored, report.before, [s.id for s in report.skipped]) == (7, 0, ["broken"])
+    assert (tmp_path / "s" / "skipped.txt").read_text().startswith(f"broken\t{images[2][1]}\t")
+    store = RegionStore(tmp_path / "s")
+    assert sorted(store.ids) == [f"id{i}" for i in range(7)] and verify(tmp_path / "s") == []
+    assert store.meta.classes == ("__background__", "red", "blue") and store.meta.feature_width == 12
+    tall = store.read("id5")
+    assert (tall.width, tall.height) == (900, 1200) and 1 <= len(tall.boxes) <= 6
+
+
+def test_regions_do_not_depend_on_the_batch(detector_folder: Path, images: list, tmp_path: Path) -> None:
+    good = [image for image in images if image[0] != "broken"]
+    for size in (1, 4):
+        extract(detector_folder, good, tmp_path / str(size), CHOICE, batch_images=size)
+    one, four = RegionStore(tmp_path / "1"), RegionStore(tmp_path / "4")
+    for image_id in one.ids:
+        np.testing.assert_allclose(one.read(image_id).boxes, four.read(image_id).boxes, atol=0.05)
+        np.testing.assert_allclose(one.read(image_id).features, four.read(image_id).features, atol=2e-3)
+
+
+def test_goes_on_after_kill(detector_folder: Path, images: list, tmp_path: Path) -> None:
+    code = f"""if True:
+        import os, signal, sys
+        from pathlib import Path
+        from unimo_paddle import regions
+        from unimo_paddle.vision.extract import Choice, extract
+        class Killed(regions.RegionStoreWriter):
+            def append(self, image_id, found):
+                if len(self.done) == 4:
+                    os.kill(os.getpid(), signal.SIGKILL)
+                super().append(image_id, found)
+        import unimo_paddle.vision.extract as module
+        module.RegionStoreWriter = Killed
+        images = {[(i, str(p)) for i, p in images]!r}
+        extract(Path({str(detector_folder)!r}), [(i, Path(p)) for i, p in images], Path(sys.argv[1]), Choice(0.2, 3, 6), 2, 2)
+    """
+    out = tmp_path / "s"
+    assert subprocess.run([sys.executable, "-c", code, str(out)], check=False).returncode == -signal.SIGKILL
+    assert len(RegionStore(out)) == 4
+    report = extract(detector_folder, images, out, CHOICE, 2, 2)
+    assert (report.before, report.stored, len(report.skipped)) == (4, 3, 1)
+    assert sorted(RegionStore(out).ids) == [f"id{i}" for i in range(7)] and verify(out) == []
+    again = extract(detector_folder, images[:2], out, CHOICE)
+    assert (again.before, again.stored) == (7, 0) and not (out / "skipped.txt").exists()
+
+
+def test_clear_refusals(detector_folder: Path, images: list, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="1 occur again, the first: 'id0'"):
+        extract(detector_folder, [images[0], images[0]], tmp_path / "s", CHOICE)
+    with pytest.raises(UserError, match=r"none of the 1 images could be read; the first: .*broken\.jpg"):
+        extract(detector_folder, [images[2]], tmp_path / "s", CHOICE)
+
+
+def test_judging(stored: StoredDetector, scenes: Annotations) -> None:
+    found = judge(stored, scenes.scenes)
+    assert 0 <= found.ap50 <= 1 and 0 <= found.recall <= 1 and 0 <= found.accuracy <= 1
+
+
+def test_compare_by_hand(scenes: Annotations) -> None:
+    scene = scenes.scenes[1]  # a blue and a red box; the red one is called blue
+    probs = np.float32([[0.1, 0.0, 0.9], [0.3, 0.2, 0.5]])
+    found = compare([Regions(np.zeros((2, 1), np.float32), scene.boxes, probs, 96, 64)], [scene])
+    assert (found.recall, found.accuracy, found.ap50) == (1.0, 0.5, 0.5)
+
+
+def test_drawing(stored: StoredDetector, scenes: Annotations, tmp_path: Path) -> None:
+    scene = scenes.scenes[0]
+    regions = Regions(np.zeros((2, 1), np.float32), np.float32([[8, 20, 40, 60], [60, 40, 90, 60]]),
+                      np.float32([[0.1, 0.9, 0.0], [0.9, 0.05, 0.05]]), 96, 64)  # fmt: skip
+    show_regions(scene.path, regions, stored.settings.stored_classes, tmp_path / "boxes.png")
+    drawn, plain = np.asarray(Image.open(tmp_path / "boxes.png")), np.asarray(Image.open(scene.path))
+    assert drawn.shape == plain.shape
+    assert drawn[40, 8].tolist() == [0xE6, 0x19, 0x4B]  # the left border of the confident box
+    assert (drawn[40:, 60:] == plain[40:, 60:]).all()  # the other region stays below the threshold
+    small = draw_regions(Image.new("RGB", (48, 32)), regions, stored.settings.stored_classes)
+    assert small.size == (48, 32) and small.getpixel((4, 20)) == (0xE6, 0x19, 0x4B)
+
+
+def test_extractor_keeps_the_order(stored: StoredDetector, scenes: Annotations) -> None:
+    from unimo_paddle.vision.pictures import read_picture
+
+    extractor = Extractor(stored, CHOICE)
+    pictures = [read_picture(s.id, s.path, 64, 96) for s in scenes.scenes]
+    alone = [extractor([picture])[0] for picture in pictures]
+    for a, b in zip(extractor(pictures), alone, strict=True):
+        np.testing.assert_allclose(a.boxes, b.boxes, atol=0.05)

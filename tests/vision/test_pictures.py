@@ -1,0 +1,105 @@
+"""Images of every mode, size and kind of damage."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from unimo_paddle.errors import UserError
+from unimo_paddle.vision.pictures import (
+    Picture,
+    Unreadable,
+    open_upright,
+    read_ahead,
+    read_picture,
+    readable,
+    same_shape_batches,
+    scaled_size,
+)
+
+
+def save(path: Path, pixels: np.ndarray, mode: str | None = None, **more: object) -> Path:
+    image = Image.fromarray(pixels)
+    (image.convert(mode) if mode else image).save(path, **more)
+    return path
+
+
+def test_exif_rotation(tmp_path: Path) -> None:
+    pixels = np.zeros((16, 24, 3), np.uint8)
+    pixels[:, :8] = 255  # white on the left
+    exif = Image.Exif()
+    exif[0x0112] = 6  # the camera was turned: rotate by 90 degrees clockwise to see it upright
+    image = open_upright(save(tmp_path / "a.png", pixels, exif=exif))
+    assert image.size == (16, 24)
+    upright = np.asarray(image)
+    assert upright[:7].min() == 255 and upright[9:].max() == 0  # the left is the top now
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "CMYK", "1", "YCbCr"])
+def test_modes_become_rgb(tmp_path: Path, mode: str) -> None:
+    suffix = "tif" if mode in ("CMYK", "YCbCr") else "png"
+    image = open_upright(save(tmp_path / f"a.{suffix}", np.full((9, 7, 3), 255, np.uint8), mode))
+    assert image.mode == "RGB" and np.asarray(image).min() >= 250
+
+
+def test_alpha_lies_on_white(tmp_path: Path) -> None:
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[:2, :, 3] = 255  # black above, clear below
+    found = np.asarray(open_upright(save(tmp_path / "a.png", pixels)))
+    assert found[:2].max() == 0 and found[2:].min() == 255
+
+
+def test_sixteen_bits_are_brought_to_eight(tmp_path: Path) -> None:
+    found = np.asarray(open_upright(save(tmp_path / "a.png", np.uint16([[0, 65535], [257 * 7, 0]]))))
+    assert found[:, :, 0].tolist() == [[0, 255], [7, 0]]
+
+
+@pytest.mark.parametrize(("name", "data"), [
+    ("empty.jpg", b""), ("text.png", b"no image at all"), ("cut.png", None),
+])  # fmt: skip
+def test_damage_is_named(tmp_path: Path, name: str, data: bytes | None) -> None:
+    path = save(tmp_path / "whole.png", np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8))
+    (tmp_path / name).write_bytes(path.read_bytes()[:2000] if data is None else data)
+    with pytest.raises(UserError, match=f"{name} is no readable image"):
+        open_upright(tmp_path / name)
+    with pytest.raises(UserError, match="gone.png does not exist"):
+        open_upright(tmp_path / "gone.png")
+
+
+@pytest.mark.parametrize(("size", "wanted"), [
+    ((256, 384), (256, 384)), ((3000, 6000), (192, 384)), ((32, 32), (256, 256)), ((1, 5000), (1, 384)),
+])  # fmt: skip
+def test_scaled_size(size: tuple[int, int], wanted: tuple[int, int]) -> None:
+    assert scaled_size(*size, 256, 384) == wanted
+
+
+def test_scaled_and_padded(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", np.full((100, 150, 3), 9, np.uint8))
+    picture = read_picture("x", path, 50, 96)
+    assert (picture.id, picture.scaled, picture.width, picture.height) == ("x", (50, 75), 150, 100)
+    assert picture.pixels.shape == (64, 96, 3)
+    assert (picture.pixels[:50, :75] == 9).all() and (picture.pixels[50:] == 127).all()
+    assert (picture.pixels[:, 75:] == 127).all()
+
+
+def test_read_ahead_keeps_the_order_and_explains(tmp_path: Path) -> None:
+    images = [(str(i), save(tmp_path / f"{i}.png", np.full((32, 32, 3), i, np.uint8))) for i in range(9)]
+    images[4] = ("4", tmp_path / "none.png")
+    found = list(read_ahead(images, 32, 32, ahead=3))
+    assert [item.id for item in found] == [str(i) for i in range(9)]
+    unreadable: list[Unreadable] = []
+    pictures = list(readable(found, unreadable))
+    assert [p.id for p in pictures] == [str(i) for i in range(9) if i != 4]
+    assert unreadable == [Unreadable("4", tmp_path / "none.png", f"{tmp_path}/none.png does not exist")]
+
+
+def test_batches_have_one_shape() -> None:
+    def picture(name: str, height: int) -> Picture:
+        return Picture(name, np.zeros((height, 32, 3), np.uint8), (height, 32), 32, height)
+
+    pictures = [picture(str(i), 32 if i % 3 else 64) for i in range(10)]
+    batches = list(same_shape_batches(pictures, 4, window=6))
+    assert sorted(p.id for batch in batches for p in batch) == [str(i) for i in range(10)]
+    assert all(len({p.pixels.shape for p in batch}) == 1 and len(batch) <= 4 for batch in batches)
+    assert [len(batch) for batch in same_shape_batches(pictures[:1] * 8, 4)] == [4, 4]

@@ -1,0 +1,91 @@
+#!/usr/bin/env python3
+"""Extract region features: every picture becomes boxes, features and class distributions in a region store.
+
+    python tools/extract.py --detector DIR --corpus CORPUS --out STORE          # the images of a corpus, by their ids
+    python tools/extract.py --detector DIR --images DIR|list.txt --out STORE    # files; the id is the name
+    python tools/extract.py show --store STORE --images DIR --image ID -o boxes.png
+    python tools/extract.py verify --store STORE
+
+A killed extraction goes on with the same command. Exit status: 0 done, 1 failed, 2 the request is wrong.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from unimo_paddle.environment import tune_process
+
+if __name__ == "__main__":
+    tune_process()
+
+from unimo_paddle.console import fail, run_tool, say
+
+
+def main(words: list[str]) -> int:
+    """Choose the command: extract is the one without a name."""
+    command = words[0] if words and words[0] in ("show", "verify") else "extract"
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    return {"extract": extract, "show": show, "verify": verify}[command](parser, words[command != "extract" :])
+
+
+def extract(parser: argparse.ArgumentParser, words: list[str]) -> int:
+    """Extract the regions of many pictures."""
+    parser.add_argument("--detector", type=Path, required=True, help="folder `detector` of a detector's run")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--corpus", type=Path, help="corpus whose images are wanted")
+    source.add_argument("--images", type=Path, help="folder of pictures, or a text file with one path a line")
+    parser.add_argument("--out", type=Path, required=True, help="region store to make or to go on with")
+    parser.add_argument("--min-boxes", type=int, default=10, help="regions kept however unsure (default 10)")
+    parser.add_argument("--max-boxes", type=int, default=100, help="regions kept at most (default 100)")
+    parser.add_argument("--threshold", type=float, default=0.2, help="class probability that keeps one (default 0.2)")
+    args = parser.parse_args(words)
+    say(f"extracting regions into {args.out}")
+    from unimo_paddle.vision import extract as extraction
+    from unimo_paddle.vision.sources import corpus_images, listed_images
+
+    images = corpus_images(args.corpus) if args.corpus else listed_images(args.images)
+    choice = extraction.Choice(args.threshold, args.min_boxes, args.max_boxes)
+    report = extraction.extract(args.detector, images, args.out, choice)
+    say(f"{report.stored:,} images stored ({report.before:,} were there before), {len(report.skipped):,} skipped, "
+        f"{report.seconds:.0f} s")
+    return 0
+
+
+def show(parser: argparse.ArgumentParser, words: list[str]) -> int:
+    """Draw one picture's regions."""
+    parser.add_argument("--store", type=Path, required=True, help="region store")
+    parser.add_argument("--image", required=True, help="image id")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--corpus", type=Path, help="corpus that knows the picture's file")
+    source.add_argument("--images", type=Path, help="folder of pictures, or a text file with one path a line")
+    parser.add_argument("-o", "--out", type=Path, required=True, help="PNG to write")
+    args = parser.parse_args(words)
+    from unimo_paddle.regions import RegionStore
+    from unimo_paddle.vision.show import show_regions
+    from unimo_paddle.vision.sources import corpus_images, file_of, listed_images
+
+    images = corpus_images(args.corpus) if args.corpus else listed_images(args.images)
+    store = RegionStore(args.store)
+    show_regions(file_of(images, args.image), store.read(args.image), store.meta.classes, args.out)
+    say(f"drawn: {args.out}")
+    return 0
+
+
+def verify(parser: argparse.ArgumentParser, words: list[str]) -> int:
+    """Check every shard's checksum and every number."""
+    parser.add_argument("--store", type=Path, required=True, help="region store")
+    args = parser.parse_args(words)
+    say(f"verifying {args.store}")
+    from unimo_paddle.regions import RegionStore
+    from unimo_paddle.regions import verify as faults_of
+
+    faults = faults_of(args.store)
+    for fault in faults:
+        fail(fault, 1)
+    say(f"{len(RegionStore(args.store)):,} images, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    run_tool(main)

@@ -1,0 +1,250 @@
+"""The wiring: from a run's settings to something that trains or evaluates. Read this first, top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import paddle
+from numpy.typing import NDArray
+
+from unimo_paddle.config import DetectorRun, OptimizerSettings, PretrainRun, Run, TrainSettings
+from unimo_paddle.console import say
+from unimo_paddle.corpus import Corpus
+from unimo_paddle.data.batch import pad
+from unimo_paddle.data.encode import encode_image, encode_text
+from unimo_paddle.data.patterns import bidirectional
+from unimo_paddle.data.prefetch import Prefetch
+from unimo_paddle.data.stream import PairSettings, PairStream
+from unimo_paddle.data.tokenizer import Tokenizer, load_tokenizer
+from unimo_paddle.engine.checkpoint import Checkpoints, read_weights, restore_model
+from unimo_paddle.engine.evaluate import KS, Place, as_json, score_all, table
+from unimo_paddle.engine.log import Log
+from unimo_paddle.engine.optimizer import Adam, learning_rate
+from unimo_paddle.engine.run_directory import CHECKPOINTS, claim_directory
+from unimo_paddle.engine.trainer import Trainer, Work
+from unimo_paddle.errors import UserError
+from unimo_paddle.files import sha256_of
+from unimo_paddle.metrics.retrieval import recall
+from unimo_paddle.model.inputs import to_tensors
+from unimo_paddle.model.loading import load_weights
+from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
+from unimo_paddle.regions import RegionStore
+from unimo_paddle.retrieval import candidates, draw_sheet
+from unimo_paddle.tasks.pretraining import Pretraining
+
+SHEET_ROWS = 12
+
+
+def train(run: Run, restart: bool = False) -> None:
+    """Train what the run describes, from where an earlier start of the same run stopped.
+
+    Raises UserError for settings that do not fit the data or the run's folder.
+    """
+    paddle.seed(run.train.seed)
+    if isinstance(run, DetectorRun):
+        train_detector(run, restart)
+    else:
+        pretrain(run, restart)
+
+
+def pretrain(run: PretrainRun, restart: bool) -> None:
+    """Wire pretraining on pairs: corpus + regions + tokenizer -> stream -> model -> losses -> trainer."""
+    tokenizer, store = load_tokenizer(run.data.tokenizer), RegionStore(run.data.regions)
+    stream = PairStream(
+        Corpus(run.data.corpus), run.data.split, store, tokenizer, pair_settings(run), run.train.seed
+    )
+    model = build_model(run, tokenizer, store)
+    if run.model.weights:
+        fresh = load_weights(model, run.model.weights)
+        say(f"weights from {run.model.weights}; {len(fresh)} parameters start at random")
+    directory = claim_directory(run, restart)
+    weights = run.objectives.weights()
+    with Prefetch(stream.batch) as ahead:
+        wanted = [name for name, weight in weights.items() if weight]
+        work = Pretraining(model, ahead.batch, run.objectives.temperature, wanted)
+        trainer(work, run.optimizer, run.train, weights, directory).run()
+
+
+def train_detector(run: DetectorRun, restart: bool) -> None:
+    """Wire the detector: annotations -> frozen backbone's maps, cached -> trainer -> a folder for tools/extract.py.
+
+    The folder `detector` in the run's directory appears when training is done, with its scores on the validation
+    pictures; the same command on a finished run only says so.
+    """
+    # PaddleDetection takes seconds to load: only a detector waits for it.
+    from unimo_paddle.vision import annotations, detector, frozen, judge, map_cache, settings, training
+
+    shown = annotations.read_annotations(run.data.train, run.data.images)
+    wanted = run.detector
+    shape = settings.DetectorSettings(
+        classes=shown.classes,
+        family=wanted.family,
+        backbone=wanted.backbone,
+        short_side=wanted.short_side,
+        long_side=wanted.long_side,
+        neck_width=wanted.neck_width,
+        feature_width=wanted.feature_width,
+        train_proposals=wanted.train_proposals,
+        test_proposals=wanted.test_proposals,
+        anchors_per_image=wanted.anchors_per_image,
+        rois_per_image=wanted.rois_per_image,
+    )
+    model = detector.build_detector(shape)
+    source = wanted.backbone_weights or detector.packaged_weights(wanted.backbone)
+    detector.read_backbone_weights(model, source)
+    directory = claim_directory(run, restart)
+    cache = map_cache.cached_maps(
+        directory / "maps",
+        frozen.FrozenBackbone(model.backbone),
+        [(scene.id, scene.path) for scene in shown.scenes],
+        wanted.short_side,
+        wanted.long_side,
+        sha256_of(source),
+    )
+    work = training.DetectorWork(model, shown.scenes, cache, run.data.batch, run.train.seed)
+    trainer(work, run.optimizer, run.train, dict.fromkeys(training.LOSS_NAMES.values(), 1.0), directory).run()
+    finished = directory / "detector"
+    if not finished.exists():
+        notes = {"trained_on": str(run.data.train), "steps": run.train.steps}
+        detector.save_detector(model, shape, finished, notes)
+    say(f"the detector is in {finished}")
+    if run.data.validation:
+        scenes = annotations.read_annotations(run.data.validation, run.data.images).scenes
+        found = judge.judge(detector.load_detector(finished), scenes)
+        say(f"on {len(scenes)} validation pictures: AP50 {found.ap50:.3f}, recall {found.recall:.3f}, "
+            f"class accuracy {found.accuracy:.3f}")
+
+
+def trainer(
+    work: Work, optimizer: OptimizerSettings, settings: TrainSettings, weights: dict[str, float], directory: Path
+) -> Trainer:
+    """Wire the engine around any work."""
+    adam = Adam(work.model, optimizer.weight_decay, optimizer.betas, optimizer.epsilon, optimizer.clip_norm)
+    rate = partial(
+        learning_rate,
+        peak=optimizer.peak_lr,
+        warmup=optimizer.warmup_steps,
+        total=settings.steps,
+        schedule=optimizer.schedule,
+    )
+    checkpoints = Checkpoints(directory / CHECKPOINTS, settings.keep_last)
+    log = Log(directory, settings.log_every, settings.steps)
+    return Trainer(
+        work, adam, rate, checkpoints, log, weights, settings.steps, settings.save_every, settings.seed
+    )
+
+
+def pair_settings(run: PretrainRun) -> PairSettings:
+    """Return the numbers of the pair stream."""
+    data, masking = run.data, run.masking
+    return PairSettings(
+        batch_pairs=data.batch,
+        max_tokens=data.max_tokens,
+        max_regions=data.max_regions,
+        positives=data.positives,
+        negatives=data.negatives,
+        span_rate=masking.span_rate,
+        fragment_rate=masking.fragment_rate,
+        region_rate=masking.region_rate,
+        overlap=masking.region_overlap,
+        shuffle_captions=data.shuffle_captions,
+    )
+
+
+def build_model(run: PretrainRun, tokenizer: Tokenizer, store: RegionStore) -> UnimoForPretraining:
+    """Build the model with random weights; what the run leaves open is taken from tokenizer and store.
+
+    Raises UserError that lists every size which the run gives otherwise than the data have it.
+    """
+    model, data = run.model, run.data
+    sizes = {
+        "model.vocabulary": (model.vocabulary, tokenizer.vocab_size, data.tokenizer),
+        "model.feature_width": (model.feature_width, store.meta.feature_width, data.regions),
+        "model.region_classes": (model.region_classes, len(store.meta.classes), data.regions),
+    }
+    faults = [
+        f"{key} is {given}, but {source} has {found}"
+        for key, (given, found, source) in sizes.items()
+        if given not in (None, found)
+    ]
+    if faults:
+        raise UserError("; ".join(faults) + ": leave the setting out or name other data")
+    encoder = Unimo(
+        vocab_size=tokenizer.vocab_size,
+        width=model.width,
+        layers=model.layers,
+        heads=model.heads,
+        feature_width=store.meta.feature_width,
+        max_positions=model.max_positions,
+        dropout=model.dropout,
+        attention_dropout=model.attention_dropout,
+    )
+    return UnimoForPretraining(encoder, len(store.meta.classes))
+
+
+def load_model(run: PretrainRun, weights: Path, tokenizer: Tokenizer, store: RegionStore) -> UnimoForPretraining:
+    """Build the model with trained weights, ready to answer (no dropout)."""
+    model = build_model(run, tokenizer, store)
+    restore_model(model, read_weights(weights), weights)
+    model.eval()
+    return model
+
+
+def retrieval_scores(
+    run: PretrainRun, weights: Path, image_ids: Sequence[str], captions: Sequence[str]
+) -> NDArray[np.float32]:
+    """Score every caption with every image by joint encoding; return float32 [captions, images]."""
+    tokenizer, store = load_tokenizer(run.data.tokenizer), RegionStore(run.data.regions)
+    missing = [image_id for image_id in image_ids if image_id not in store]
+    if missing:
+        raise UserError(
+            f"{run.data.regions} lacks the regions of {len(missing)} of {len(image_ids)} images, e.g. "
+            f"{', '.join(missing[:5])}; extract them: tools/extract.py --corpus {run.data.corpus} --out {store.path}"
+        )
+    model = load_model(run, weights, tokenizer, store)
+    images = [encode_image(store.read(image_id), image_id, run.data.max_regions) for image_id in image_ids]
+    tokens = tokenizer.encode_batch(captions)
+    texts = [encode_text(one, tokenizer.cls, tokenizer.sep, run.data.max_tokens) for one in tokens]
+
+    def score(places: Sequence[Place]) -> NDArray[np.float32]:
+        rows, words = [images[image] for image, _ in places], [texts[text] for _, text in places]
+        patterns = [bidirectional(len(r.features), len(w.ids)) for r, w in zip(rows, words, strict=True)]
+        with paddle.no_grad():
+            scores: NDArray[np.float32] = model.match_scores(model(to_tensors(pad(rows, words, patterns)))).numpy()
+        return scores
+
+    return score_all(score, [len(text.ids) for text in texts], len(images), run.evaluation.batch)
+
+
+def evaluate(run: PretrainRun, weights: Path, sheet: Path | None) -> dict[str, float | int]:
+    """Zero-shot retrieval on the run's evaluation split, both ways; print the table, return it flat.
+
+    sheet: PNG to draw of some pictures with their regions and the captions found for them.
+    """
+    found = candidates(
+        Corpus(run.data.corpus), run.evaluation.split, run.evaluation.captions_per_image, run.evaluation.answers
+    )
+    say(f"{len(found.image_ids)} images and {len(found.captions)} captions of split {run.evaluation.split!r}")
+    scores = retrieval_scores(run, weights, found.image_ids, found.captions)
+    directions = {
+        "image to text": recall(scores.T, found.is_right.T, KS),
+        "text to image": recall(scores, found.is_right, KS),
+    }
+    for line in table(directions):
+        say(line)
+    if sheet:
+        from unimo_paddle.vision.pictures import open_upright
+        from unimo_paddle.vision.show import draw_regions
+
+        store = RegionStore(run.data.regions)
+        rows = list(range(0, len(found.image_ids), max(1, len(found.image_ids) // SHEET_ROWS)))[:SHEET_ROWS]
+        drawn = [
+            draw_regions(open_upright(found.image_paths[i]), store.read(found.image_ids[i]), store.meta.classes)
+            for i in rows
+        ]
+        draw_sheet(found, scores, drawn, rows, sheet)
+        say(f"pictures with their regions and the captions found: {sheet}")
+    return as_json(directions)

@@ -1,0 +1,243 @@
+"""Every setting there is: its type, default, unit and range. Nothing here reads a file.
+
+A setting without a default has to be given. One that may be None says what
+happens when it is left out.
+"""
+# ruff: noqa: RUF009 - setting() and section() are dataclasses.field() with a text; nothing is shared between runs
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Faults = list[tuple[str, str]]  # (key within the section, what is wrong with it)
+
+
+class Size(NamedTuple):
+    """The three numbers that tell one encoder from another."""
+
+    layers: int
+    width: int
+    heads: int
+
+
+SIZES = {"tiny": Size(2, 128, 4), "base": Size(12, 768, 12), "large": Size(24, 1024, 16)}
+
+
+def setting(default: Any, doc: str, **rule: Any) -> Any:
+    """Declare a setting. doc: meaning and unit, shown in errors; rule: at_least, above, at_most, below, choices
+    (bounds hold for each element of a tuple), and may_change: a run may be continued with another value.
+    """
+    return field(default=default, metadata={"doc": doc, **rule})
+
+
+def section(kind: Any) -> Any:
+    """Declare a group of settings that all have defaults."""
+    return field(default_factory=kind)
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    size: str = setting("tiny", "gives layers, width and heads unless these are given", choices=tuple(SIZES))
+    layers: int = setting(SIZES["tiny"].layers, "Transformer layers", at_least=1)
+    width: int = setting(SIZES["tiny"].width, "width of the hidden states", at_least=1)
+    heads: int = setting(SIZES["tiny"].heads, "attention heads of a layer", at_least=1)
+    max_positions: int = setting(514, "rows of the position table; positions start at 2", at_least=4)
+    dropout: float = setting(0.1, "dropout of hidden states", at_least=0, below=1)
+    attention_dropout: float = setting(0.1, "dropout of attention probabilities", at_least=0, below=1)
+    vocabulary: int | None = setting(None, "token ids; left out: as the tokenizer has", at_least=5)
+    feature_width: int | None = setting(None, "numbers of a region feature; left out: as the store has",
+                                            at_least=1)
+    region_classes: int | None = setting(None, "detector classes with background; left out: as the store has",
+                                             at_least=2)
+    weights: Path | None = setting(None, "folder with converted weights to start from; left out: random")
+
+    def faults(self) -> Faults:
+        if self.width % self.heads:
+            return [("width", f"is {self.width}, which {self.heads} heads cannot share equally; "
+                              "make it a multiple of model.heads")]
+        return []
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    corpus: Path = setting(MISSING, "folder of corpus shards, from tools/prepare.py ingest")
+    regions: Path = setting(MISSING, "region store of the corpus's images, from tools/extract.py")
+    tokenizer: Path = setting(MISSING, "folder with tokenizer.json, or with the released three files")
+    split: str = setting("train", "split of the corpus to train on")
+    batch: int = setting(32, "pairs of one step, all GPUs together", at_least=1)
+    max_tokens: int = setting(512, "tokens of a text, [CLS] and [SEP] counted (paper: 512)", at_least=3)
+    max_regions: int = setting(100, "regions of an image, [IMG] not counted (paper: 100)", at_least=1)
+    positives: int = setting(1, "rewritten positives of a pair in a step, drawn from those prepared", at_least=0)
+    negatives: int = setting(4, "hard negatives of a pair in a step, drawn from those prepared", at_least=0)
+    shuffle_captions: bool = setting(False, "each image gets another's captions: the control that stays at chance")
+
+
+@dataclass(frozen=True)
+class MaskingSettings:
+    span_rate: float = setting(0.15, "share of tokens hidden in spans (paper section 4)", above=0, below=1)
+    fragment_rate: float = setting(0.25, "share of tokens to generate, cut out in fragments (paper section 4)",
+                                   above=0, below=1)
+    region_rate: float = setting(0.15, "chance of a region to be an anchor (paper section 3)", above=0, below=1)
+    region_overlap: float = setting(0.3, "overlap with an anchor beyond which a region is hidden too",
+                                    at_least=0, at_most=1)
+
+
+@dataclass(frozen=True)
+class ObjectiveSettings:
+    """Weights of the losses in their sum; 0 leaves one out."""
+
+    masked_language: float = setting(1.0, "weight of masked spans", at_least=0)
+    seq2seq: float = setting(1.0, "weight of generated fragments; takes turns with masked_language", at_least=0)
+    region_regression: float = setting(1.0, "weight of the masked regions' squared error", at_least=0)
+    region_classification: float = setting(1.0, "weight of the masked regions' class cross-entropy", at_least=0)
+    contrastive: float = setting(1.0, "weight of cross-modal contrastive learning", at_least=0)
+    temperature: float = setting(1.0, "tau, divides the match scores (the paper gives no value)", above=0)
+
+    def weights(self) -> dict[str, float]:
+        """Return each loss's weight under the name that the objective has in the step's losses."""
+        return {
+            "masked_language": self.masked_language,
+            "seq2seq": self.seq2seq,
+            "region_regression": self.region_regression,
+            "region_classification": self.region_classification,
+            "contrastive": self.contrastive,
+        }
+
+    def faults(self) -> Faults:
+        if not any(self.weights().values()):
+            return [("contrastive", "and all other weights are 0: give at least one objective a weight")]
+        return []
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    peak_lr: float = setting(5e-5, "highest learning rate (paper: 5e-5)", above=0)
+    warmup_steps: int = setting(0, "steps until the learning rate is at its peak", at_least=0)
+    schedule: str = setting("linear", "linear: meets at the peak; release: jumps at the end of the warm-up "
+                                      "(release.md section 9)", choices=("linear", "release"))
+    weight_decay: float = setting(0.01, "decoupled; not on biases and layer norms", at_least=0, below=1)
+    betas: tuple[float, float] = setting((0.9, 0.98), "decay of Adam's two moments", at_least=0, below=1)
+    epsilon: float = setting(1e-6, "added to the root of Adam's second moment", above=0)
+    clip_norm: float = setting(1.0, "longest gradient, as one vector over all parameters", above=0)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    steps: int = setting(MISSING, "optimizer steps in all", at_least=1)
+    seed: int = setting(1, "of weights, order, masking and dropout", at_least=0)
+    log_every: int = setting(50, "steps between two lines on the console", at_least=1, may_change=True)
+    save_every: int = setting(1000, "steps between two checkpoints", at_least=1, may_change=True)
+    keep_last: int = setting(3, "checkpoints kept, the newest ones", at_least=1, may_change=True)
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    split: str = setting("test", "split of the corpus to evaluate on", may_change=True)
+    captions_per_image: int = setting(5, "captions of an image that take part, the first ones", at_least=1,
+                                      may_change=True)
+    answers: Path | None = setting(None, "JSON, caption id -> ids of all images that it is true of; left out: its own",
+                                   may_change=True)
+    batch: int = setting(64, "pairs scored at once", at_least=1, may_change=True)
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    directory: Path = setting(MISSING, "folder of the run: settings, metrics, checkpoints", may_change=True)
+
+
+@dataclass(frozen=True)
+class PretrainRun:
+    """Pretraining on pairs of images and texts."""
+
+    data: DataSettings
+    train: TrainSettings
+    output: OutputSettings
+    kind: str = setting("pretrain", "what is trained", choices=("pretrain",))
+    model: ModelSettings = section(ModelSettings)
+    masking: MaskingSettings = section(MaskingSettings)
+    objectives: ObjectiveSettings = section(ObjectiveSettings)
+    optimizer: OptimizerSettings = section(OptimizerSettings)
+    evaluation: EvaluationSettings = section(EvaluationSettings)
+
+    def faults(self) -> Faults:
+        found = warmup_faults(self.optimizer, self.train)
+        room = self.model.max_positions - 2
+        if self.data.max_tokens > room:
+            found.append(("data.max_tokens", f"is {self.data.max_tokens}, but the position table has room for "
+                                             f"{room}; raise model.max_positions or lower it"))
+        if self.objectives.contrastive > 0 and self.data.negatives == 0:
+            found.append(("data.negatives", "is 0, which leaves the contrastive loss nothing to tell apart; "
+                                            "set at least 1, or objectives.contrastive to 0"))
+        return found
+
+
+@dataclass(frozen=True)
+class PictureSettings:
+    images: Path = setting(MISSING, "folder of the pictures that the annotations name")
+    train: Path = setting(MISSING, "COCO instances JSON to train on")
+    validation: Path | None = setting(None, "COCO instances JSON to judge on; left out: not judged")
+    batch: int = setting(4, "pictures of one step", at_least=1)
+
+
+@dataclass(frozen=True)
+class FasterRcnnSettings:
+    """The detector's shape; its classes come from the annotations."""
+
+    family: str = setting("small-world", "name of the features; stores of two families never mix")
+    backbone: str = setting("efficientnet_lite0", "name of the backbone", choices=("efficientnet_lite0",))
+    backbone_weights: Path | None = setting(None, "file of ImageNet weights; left out: random")
+    short_side: int = setting(256, "pixels to which a picture's short side is scaled", at_least=32)
+    long_side: int = setting(384, "pixels that a picture's long side has at most", at_least=32)
+    neck_width: int = setting(128, "channels of the fused map", at_least=1)
+    feature_width: int = setting(256, "numbers of a region feature", at_least=1)
+    train_proposals: int = setting(100, "proposals after suppression, in training", at_least=1)
+    test_proposals: int = setting(64, "proposals after suppression, in extraction", at_least=1)
+    anchors_per_image: int = setting(128, "anchors that the proposal network learns from in a step", at_least=1)
+    rois_per_image: int = setting(48, "proposals that the region head learns from in a step", at_least=1)
+
+    def faults(self) -> Faults:
+        if self.short_side > self.long_side:
+            return [("short_side", f"is {self.short_side}, more than long_side, {self.long_side}; swap them")]
+        return []
+
+
+@dataclass(frozen=True)
+class ExtractionSettings:
+    score_threshold: float = setting(0.2, "class probability that keeps a region (paper: 0.2)",
+                                     at_least=0, below=1)
+    min_regions: int = setting(10, "regions kept however low they score (paper: 10)", at_least=1)
+    max_regions: int = setting(100, "regions kept at most (paper: 100)", at_least=1)
+
+    def faults(self) -> Faults:
+        if self.min_regions > self.max_regions:
+            return [("min_regions", f"is {self.min_regions}, more than max_regions, {self.max_regions}; lower it")]
+        return []
+
+
+@dataclass(frozen=True)
+class DetectorRun:
+    """Training of the detector that turns images into regions."""
+
+    data: PictureSettings
+    train: TrainSettings
+    output: OutputSettings
+    kind: str = setting("detector", "what is trained", choices=("detector",))
+    detector: FasterRcnnSettings = section(FasterRcnnSettings)
+    extraction: ExtractionSettings = section(ExtractionSettings)
+    optimizer: OptimizerSettings = section(OptimizerSettings)
+
+    def faults(self) -> Faults:
+        return warmup_faults(self.optimizer, self.train)
+
+
+def warmup_faults(optimizer: OptimizerSettings, train: TrainSettings) -> Faults:
+    """Return what is wrong with a warm-up that leaves no step for the decay."""
+    if optimizer.warmup_steps >= train.steps:
+        return [("optimizer.warmup_steps", f"is {optimizer.warmup_steps}, which leaves nothing of the {train.steps} "
+                                           "steps; make it smaller than train.steps")]
+    return []
+
+
+KINDS = {"pretrain": PretrainRun, "detector": DetectorRun}

@@ -1,0 +1,1 @@
+"""Runs any training that offers a model, batches and losses; knows no task by name."""

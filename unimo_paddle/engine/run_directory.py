@@ -1,0 +1,52 @@
+"""One folder, one run: the same command goes on, another one is refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unimo_paddle.config import Run, differences, run_from_directory, save_run
+from unimo_paddle.config.save import SAVED
+from unimo_paddle.console import say
+from unimo_paddle.errors import UserError
+from unimo_paddle.files import leftovers
+
+CHECKPOINTS = "checkpoints"
+
+
+def claim_directory(run: Run, restart: bool = False) -> Path:
+    """Make output.directory this run's folder and keep its settings there; return the folder.
+
+    A folder of the same run is continued. restart: an earlier run is moved aside, to `NAME.before-1` and so on; nothing
+    is deleted. Raises UserError when the folder belongs to a run with other settings, naming each that differs, or
+    holds something else.
+    """
+    directory = run.output.directory
+    if restart and (directory / SAVED).is_file():
+        aside = _free_name(directory)
+        directory.rename(aside)
+        say(f"the earlier run was moved to {aside}")
+    if (directory / SAVED).is_file():
+        _refuse_other(run, directory)
+    elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise UserError(f"{directory} exists and is not the folder of a run; choose another output.directory")
+    directory.mkdir(parents=True, exist_ok=True)
+    leftovers(directory)
+    save_run(run, directory / SAVED)
+    return directory
+
+
+def _refuse_other(run: Run, directory: Path) -> None:
+    found = differences(run_from_directory(directory), run)
+    if found:
+        lines = "\n  ".join(found)
+        raise UserError(
+            f"{directory} holds a run with other settings:\n  {lines}\n"
+            f"Give this one its own folder with -o output.directory=..., or move the old run aside with --restart"
+        )
+
+
+def _free_name(directory: Path) -> Path:
+    number = 1
+    while (aside := directory.with_name(f"{directory.name}.before-{number}")).exists():
+        number += 1
+    return aside

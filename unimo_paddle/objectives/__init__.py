@@ -1,0 +1,1 @@
+"""What is learnt: pure functions from scores and labels to a LossTerm."""

@@ -1,0 +1,1 @@
+"""Raw files to corpus: offline, resumable; training never imports this package."""

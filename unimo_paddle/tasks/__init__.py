@@ -1,0 +1,1 @@
+"""Tasks: what is learnt from which batches. No loops, no files."""

@@ -1,0 +1,148 @@
+"""Image files to arrays: any mode, any size, turned upright, scaled and padded for a backbone."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps
+
+from unimo_paddle.errors import UserError
+
+MULTIPLE = 32  # the coarsest stride of a backbone
+PADDING = 127  # backbone.PIXEL_MEAN: the value that a backbone's normalisation turns into 0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A decoded image.
+
+    pixels: uint8 RGB [H, W, 3], scaled, padded below and to the right to multiples of 32.
+    scaled: height and width without the padding.  width, height: of the upright original, pixels.
+    """
+
+    id: str
+    pixels: NDArray[np.uint8]
+    scaled: tuple[int, int]
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An image that could not be decoded, and why."""
+
+    id: str
+    path: Path
+    reason: str
+
+
+def open_upright(path: Path) -> Image.Image:
+    """Read an image as upright RGB: EXIF rotation applied, transparency laid on white, 16 bits brought to 8.
+
+    Raises UserError naming the file when it is missing, cut short or no image.
+    """
+    try:
+        with Image.open(path) as file:
+            image = ImageOps.exif_transpose(file)
+            return _as_rgb(image)
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist") from None
+    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+        raise UserError(f"{path} is no readable image: {str(error) or type(error).__name__}") from None
+
+
+def read_picture(image_id: str, path: Path, short_side: int, long_side: int) -> Picture:
+    """Read one image for a backbone; UserError as in `open_upright`."""
+    image = open_upright(path)
+    height, width = scaled_size(image.height, image.width, short_side, long_side)
+    if (width, height) != image.size:
+        pixels = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR, reducing_gap=2.0))
+    else:
+        pixels = np.asarray(image)
+    below, right = -height % MULTIPLE, -width % MULTIPLE
+    padded = np.pad(pixels, ((0, below), (0, right), (0, 0)), constant_values=PADDING)
+    return Picture(image_id, padded, (height, width), image.width, image.height)
+
+
+def scaled_size(height: int, width: int, short_side: int, long_side: int) -> tuple[int, int]:
+    """Return height and width after scaling: the short side as wished unless the long side would grow too long.
+
+    >>> scaled_size(480, 640, 256, 384)
+    (256, 341)
+    >>> scaled_size(100, 1000, 256, 384)
+    (38, 384)
+    """
+    scale = min(short_side / min(height, width), long_side / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def read_ahead(
+    images: Iterable[tuple[str, Path]], short_side: int, long_side: int, threads: int = 2, ahead: int = 32
+) -> Iterator[Picture | Unreadable]:
+    """Decode in background threads, at most `ahead` images early, and yield in the given order."""
+    waiting: deque[Future[Picture | Unreadable]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for image_id, path in images:
+                waiting.append(pool.submit(_read_or_explain, image_id, path, short_side, long_side))
+                if len(waiting) == ahead:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def readable(decoded: Iterable[Picture | Unreadable], unreadable: list[Unreadable]) -> Iterator[Picture]:
+    """Yield the pictures; those that could not be read are put into the list `unreadable`."""
+    for item in decoded:
+        if isinstance(item, Unreadable):
+            unreadable.append(item)
+        else:
+            yield item
+
+
+def same_shape_batches(pictures: Iterable[Picture], size: int, window: int = 64) -> Iterator[list[Picture]]:
+    """Group pictures into batches of one padded shape, so that no image is padded because of another one.
+
+    Only pictures within a window of `window` are put together: the order is nearly kept and memory is bounded.
+    """
+    by_shape: dict[tuple[int, ...], list[Picture]] = {}
+    held = 0
+    for picture in pictures:
+        group = by_shape.setdefault(picture.pixels.shape, [])
+        group.append(picture)
+        held += 1
+        if len(group) == size:
+            held -= size
+            yield by_shape.pop(picture.pixels.shape)
+        elif held == window:
+            yield from by_shape.values()
+            by_shape, held = {}, 0
+    yield from by_shape.values()
+
+
+def _read_or_explain(image_id: str, path: Path, short_side: int, long_side: int) -> Picture | Unreadable:
+    try:
+        return read_picture(image_id, path, short_side, long_side)
+    except UserError as error:
+        return Unreadable(image_id, path, str(error))
+
+
+def _as_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith(("I", "F")):
+        values = np.asarray(image, dtype=np.float64)
+        deep = values / 257 if values.max(initial=0) > 255 else values
+        return Image.fromarray(deep.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if "A" in image.getbands() or "transparency" in image.info:
+        clear = image.convert("RGBA")
+        white = Image.new("RGBA", clear.size, "white")
+        return Image.alpha_composite(white, clear).convert("RGB")
+    return image.convert("RGB")

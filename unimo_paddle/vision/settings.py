@@ -1,0 +1,57 @@
+"""The numbers that make a detector; no Paddle here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from unimo_paddle.errors import UserError
+
+BACKGROUND = "__background__"
+
+
+@dataclass(frozen=True)
+class DetectorSettings:
+    """Everything a Faster R-CNN needs to be built; stored beside its weights.
+
+    classes: names without the background.  family: name of the feature family; stores of two families never mix.
+    short_side, long_side: an image is scaled until its short side is short_side pixels, or its long side long_side.
+    neck_width: channels of the fused stride-16 map.  feature_width: width of a region's feature.
+    anchor_sizes: pixels of the scaled image.  *_proposals: kept after the proposal network's suppression.
+    rois_per_image: proposals that the region head learns from in a step.
+    """
+
+    classes: tuple[str, ...]
+    family: str = "small-world"
+    backbone: str = "efficientnet_lite0"
+    short_side: int = 256
+    long_side: int = 384
+    neck_width: int = 128
+    feature_width: int = 256
+    roi_size: int = 7
+    anchor_sizes: tuple[int, ...] = (40, 80, 160)
+    anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    train_proposals: int = 100
+    test_proposals: int = 64
+    anchors_per_image: int = 128
+    rois_per_image: int = 32
+
+    @property
+    def stored_classes(self) -> tuple[str, ...]:
+        """Class names in the order of Regions.class_probs: the background first."""
+        return (BACKGROUND, *self.classes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], where: str) -> DetectorSettings:
+        """Rebuild from JSON values; UserError names the file and the keys that are unknown or missing."""
+        known = {field.name for field in fields(cls)}
+        faults = [f"unknown setting {name!r}" for name in sorted(set(values) - known)]
+        faults += [] if "classes" in values else ["setting 'classes' is missing"]
+        if faults:
+            raise UserError(f"{where}: {'; '.join(faults)}; the file was made by another version: train again")
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**plain)
