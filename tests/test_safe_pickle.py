@@ -56,7 +56,7 @@ NUMBERS = np.arange(6, dtype="<f4")
 
 
 def test_files_of_torch_hold_what_safetensors_holds():
-    from unimo_paddle.model.model_folder import read_safetensors
+    from unimo_paddle.tensor_files import read_safetensors
 
     expected = read_safetensors(GOLDEN / "model.safetensors")
     for name in ("zip.bin", "legacy.bin"):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
@@ -30,6 +32,7 @@ from unimo_paddle.files import sha256_of
 from unimo_paddle.metrics.retrieval import recall
 from unimo_paddle.model.inputs import to_tensors
 from unimo_paddle.model.loading import load_weights
+from unimo_paddle.model.model_folder import SIZES_FILE, ModelSizes
 from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
 from unimo_paddle.regions import RegionStore
 from unimo_paddle.retrieval import candidates, draw_sheet
@@ -65,7 +68,7 @@ def pretrain(run: PretrainRun, restart: bool) -> None:
     with Prefetch(stream.batch) as ahead:
         wanted = [name for name, weight in weights.items() if weight]
         work = Pretraining(model, ahead.batch, run.objectives.temperature, wanted)
-        trainer(work, run.optimizer, run.train, weights, directory).run()
+        trainer(work, run.optimizer, run.train, weights, directory, {SIZES_FILE: asdict(sizes_of(model))}).run()
 
 
 def train_detector(run: DetectorRun, restart: bool) -> None:
@@ -119,9 +122,14 @@ def train_detector(run: DetectorRun, restart: bool) -> None:
 
 
 def trainer(
-    work: Work, optimizer: OptimizerSettings, settings: TrainSettings, weights: dict[str, float], directory: Path
+    work: Work,
+    optimizer: OptimizerSettings,
+    settings: TrainSettings,
+    weights: dict[str, float],
+    directory: Path,
+    beside: dict[str, Any] | None = None,
 ) -> Trainer:
-    """Wire the engine around any work."""
+    """Wire the engine around any work. beside: file name -> JSON value, kept in each checkpoint."""
     adam = Adam(work.model, optimizer.weight_decay, optimizer.betas, optimizer.epsilon, optimizer.clip_norm)
     rate = partial(
         learning_rate,
@@ -130,7 +138,7 @@ def trainer(
         total=settings.steps,
         schedule=optimizer.schedule,
     )
-    checkpoints = Checkpoints(directory / CHECKPOINTS, settings.keep_last)
+    checkpoints = Checkpoints(directory / CHECKPOINTS, settings.keep_last, beside)
     log = Log(directory, settings.log_every, settings.steps)
     return Trainer(
         work, adam, rate, checkpoints, log, weights, settings.steps, settings.save_every, settings.seed
@@ -183,6 +191,20 @@ def build_model(run: PretrainRun, tokenizer: Tokenizer, store: RegionStore) -> U
         attention_dropout=model.attention_dropout,
     )
     return UnimoForPretraining(encoder, len(store.meta.classes))
+
+
+def sizes_of(model: UnimoForPretraining) -> ModelSizes:
+    """Return the numbers that a checkpoint needs beside its weights to be converted or started from."""
+    encoder = model.encoder
+    return ModelSizes(
+        vocab_size=encoder.vocab_size,
+        width=encoder.width,
+        layers=len(encoder.layers),
+        heads=encoder.heads,
+        max_positions=encoder.position_embedding.weight.shape[0],
+        feature_width=encoder.feature_width,
+        classes=model.region_classifier.projection.weight.shape[1],
+    )
 
 
 def load_model(run: PretrainRun, weights: Path, tokenizer: Tokenizer, store: RegionStore) -> UnimoForPretraining:

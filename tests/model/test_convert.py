@@ -12,8 +12,9 @@ from tests.reference.fluid_writer import variable
 from unimo_paddle.errors import UserError
 from unimo_paddle.model.convert import from_release, from_roberta, to_hf
 from unimo_paddle.model.loading import load_weights
-from unimo_paddle.model.model_folder import ModelSizes, read_model, read_safetensors, write_safetensors
+from unimo_paddle.model.model_folder import ModelSizes, read_model
 from unimo_paddle.model.names import name_table
+from unimo_paddle.tensor_files import read_safetensors, write_safetensors
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden" / "roberta"  # made by tests/golden/make_roberta.py with torch and transformers

@@ -8,7 +8,8 @@ import pytest
 
 from tests.model.text_runner import build, run
 from unimo_paddle.model.convert import map_hf
-from unimo_paddle.model.model_folder import ModelSizes, read_safetensors
+from unimo_paddle.model.model_folder import ModelSizes
+from unimo_paddle.tensor_files import read_safetensors
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "minilm.npz"  # made by tests/golden/make_minilm.py
 SIZES = ModelSizes(vocab_size=30522, width=384, layers=6, heads=12, max_positions=512)

@@ -7,10 +7,11 @@ import pytest
 from safetensors import SafetensorError
 
 from tests.model.text_runner import build
+from unimo_paddle import tensor_files
 from unimo_paddle.errors import UserError
-from unimo_paddle.model import model_folder
 from unimo_paddle.model.loading import load_weights
-from unimo_paddle.model.model_folder import ModelSizes, read_model, read_safetensors, write_model
+from unimo_paddle.model.model_folder import ModelSizes, read_model, write_model
+from unimo_paddle.tensor_files import read_safetensors
 
 SIZES = ModelSizes(vocab_size=9, width=4, layers=1, heads=2, max_positions=6)
 
@@ -95,7 +96,7 @@ def test_a_full_disk_is_an_error_of_the_system(tmp_path, monkeypatch):
     def full(*_):
         raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(model_folder, "save_file", full)
+    monkeypatch.setattr(tensor_files, "save_file", full)
     with pytest.raises(OSError, match="No space left") as caught:
         write_model(tmp_path, SIZES, {})
     assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(tmp_path / "model.safetensors"))

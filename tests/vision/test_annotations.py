@@ -38,7 +38,8 @@ def test_crowds_and_slivers_are_left_out(tmp_path: Path) -> None:
 
 def test_all_faults_at_once(tmp_path: Path) -> None:
     box = GOOD["annotations"][0]
-    rows = [{**box, "image_id": 6}, {**box, "category_id": 9}, {**box, "bbox": [1, 2, 3]}, {**box, "bbox": [1, 2, 3, float("nan")]}]
+    changes = [{"image_id": 6}, {"category_id": 9}, {"bbox": [1, 2, 3]}, {"bbox": [1, 2, 3, float("nan")]}]
+    rows = [{**box, **change} for change in changes]
     with pytest.raises(UserError) as caught:
         read(tmp_path, annotations=rows)
     for part in ("annotations[0]: image_id 6", "[1]: category_id 9", "[2]: bbox [1, 2, 3]", "[3]: bbox [1, 2, 3, nan]"):

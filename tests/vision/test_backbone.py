@@ -3,6 +3,7 @@
 import numpy as np
 import paddle
 import pytest
+from paddle import Tensor
 from paddle.nn import functional as F
 
 from unimo_paddle.errors import UserError
@@ -30,14 +31,15 @@ def backbone() -> EfficientNetLite0:
 def slow_maps(weights: dict[str, np.ndarray], image: np.ndarray) -> list[np.ndarray]:
     """The published network, unfolded: padding, convolution, batch normalisation, ReLU6, one after the other."""
 
-    def layer(x: paddle.Tensor, source: str, norm: str, kernel: int, stride: int, groups: int, act: bool) -> paddle.Tensor:
+    def layer(x: Tensor, source: str, norm: str, kernel: int, stride: int, groups: int, act: bool) -> Tensor:
         total = max((-(-x.shape[2] // stride) - 1) * stride + kernel - x.shape[2], 0)  # TensorFlow's "same"
         x = F.pad(x, [total // 2, total - total // 2] * 2)
         x = F.conv2d(x, t(source + ".weight"), stride=stride, groups=groups)
-        x = F.batch_norm(x, *(t(f"{norm}.{p}") for p in ("running_mean", "running_var", "weight", "bias")), epsilon=1e-3)
+        scale, shift, mean, variance = (t(f"{norm}.{part}") for part in NORM_PARTS)
+        x = F.batch_norm(x, mean, variance, scale, shift, epsilon=1e-3)
         return F.relu6(x) if act else x
 
-    def t(name: str) -> paddle.Tensor:
+    def t(name: str) -> Tensor:
         return paddle.to_tensor(weights[name])
 
     x, found = layer(paddle.to_tensor(image), "_conv_stem", "_bn0", 3, 2, 1, True), []

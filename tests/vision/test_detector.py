@@ -46,11 +46,15 @@ def test_assigner_takes_the_truth_as_a_proposal() -> None:
     assigner = RegionAssigner(batch_size_per_im=8, fg_fraction=0.5, num_classes=2)
     truth = paddle.to_tensor([[10.0, 10.0, 30.0, 30.0]])
     proposals = paddle.to_tensor([[10.0, 10.0, 30.0, 28.0], [50.0, 50.0, 60.0, 60.0], [12.0, 10.0, 70.0, 70.0]])
-    batch = {"gt_bbox": [truth, paddle.zeros([0, 4])], "gt_class": [paddle.to_tensor([[1]]), paddle.zeros([0, 1], "int32")]}
+    classes = [paddle.to_tensor([[1]]), paddle.zeros([0, 1], "int32")]
+    batch = {"gt_bbox": [truth, paddle.zeros([0, 4])], "gt_class": classes}
     rois, counts, (labels, boxes, _) = assigner([proposals, proposals], paddle.to_tensor([3, 3]), batch)
     assert counts.tolist() == [4, 3]
     by_box = dict(zip(map(tuple, rois[0].tolist()), labels[0].tolist(), strict=True))
-    assert by_box == {(10, 10, 30, 30): 1, (10, 10, 30, 28): 1, (50, 50, 60, 60): 2, (12, 10, 70, 70): 2}  # 2: background
+    background = 2
+    assert by_box == {
+        (10, 10, 30, 30): 1, (10, 10, 30, 28): 1, (50, 50, 60, 60): background, (12, 10, 70, 70): background
+    }  # fmt: skip
     assert labels[1].tolist() == [2, 2, 2] and boxes[0][0].tolist() == [10, 10, 30, 30]
 
 

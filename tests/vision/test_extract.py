@@ -22,11 +22,12 @@ CHOICE = Choice(0.2, 3, 6)
 
 
 def test_select_by_hand() -> None:
-    """Four proposals at half size, two classes. Row 1 is a double of row 0 and goes; row 3 is only there as the least."""
+    """Four proposals at half size, two classes. Row 1 is a double of row 0 and goes; row 3 fills up to the least."""
     picture = Picture("x", np.zeros((32, 32, 3), np.uint8), (20, 30), width=60, height=40)
     boxes = np.zeros((4, 2, 4), np.float32)
     boxes[0, 1], boxes[1, 1], boxes[2, 0], boxes[3, 1] = [0, 0, 10, 10], [0, 0, 10, 9], [0, 0, 10, 10], [20, 10, 31, 20]
-    probabilities = np.float32([[0.1, 0.8, 0.1], [0.2, 0.5, 0.3], [0.6, 0.2, 0.2], [0.1, 0.15, 0.75]])  # background last
+    rows = [[0.1, 0.8, 0.1], [0.2, 0.5, 0.3], [0.6, 0.2, 0.2], [0.1, 0.15, 0.75]]  # the background last
+    probabilities = np.float32(rows)
     features = np.arange(4, dtype=np.float32)[:, None]
     found = select(picture, features, boxes, probabilities, Choice(0.2, 3, 6))
     assert found.features.ravel().tolist() == [0, 2, 3]
@@ -87,7 +88,8 @@ def test_goes_on_after_kill(detector_folder: Path, images: list, tmp_path: Path)
         import unimo_paddle.vision.extract as module
         module.RegionStoreWriter = Killed
         images = {[(i, str(p)) for i, p in images]!r}
-        extract(Path({str(detector_folder)!r}), [(i, Path(p)) for i, p in images], Path(sys.argv[1]), Choice(0.2, 3, 6), 2, 2)
+        images = [(i, Path(p)) for i, p in images]
+        extract(Path({str(detector_folder)!r}), images, Path(sys.argv[1]), Choice(0.2, 3, 6), 2, 2)
     """
     out = tmp_path / "s"
     assert subprocess.run([sys.executable, "-c", code, str(out)], check=False).returncode == -signal.SIGKILL

@@ -64,7 +64,7 @@ def test_batches_visit_every_scene_once_an_epoch(stored: StoredDetector, scenes:
     assert len({tuple(ids[i : i + 3]) for i in range(0, 12, 3)}) > 1  # epochs differ in order
     again = DetectorWork(stored.detector, scenes.scenes, cache, 1, seed=5)
     assert [again.batch(step).ids[0] for step in (7, 2)] == [ids[7], ids[2]]
-    assert len(DetectorWork(stored.detector, scenes.scenes, cache, 4, seed=5).batch(0).ids) == 4  # runs on over an epoch
+    assert len(DetectorWork(stored.detector, scenes.scenes, cache, 4, 5).batch(0).ids) == 4  # goes on over the epoch
 
 
 def test_boxes_are_scaled_with_the_picture(stored: StoredDetector, scenes: Annotations, backbone: FrozenBackbone,

@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from paddle import nn
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from unimo_paddle.console import say
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import atomic_directory, leftovers, read_json, sha256_of, write_json
+from unimo_paddle.tensor_files import read_safetensors, write_safetensors
 
 Arrays = Mapping[str, NDArray[Any]]
 MODEL, OPTIMIZER, STATE, MANIFEST = "model.safetensors", "optimizer.safetensors", "state.json", "manifest.json"
@@ -42,10 +41,10 @@ class Snapshot:
 
 
 class Checkpoints:
-    """The checkpoints of one run. keep_last: how many stay on the disk."""
+    """The checkpoints of one run. keep_last: how many stay; beside: file name -> JSON value, kept in each."""
 
-    def __init__(self, directory: Path | str, keep_last: int) -> None:
-        self.directory, self.keep_last = Path(directory), keep_last
+    def __init__(self, directory: Path | str, keep_last: int, beside: Mapping[str, Any] | None = None) -> None:
+        self.directory, self.keep_last, self.beside = Path(directory), keep_last, beside or {}
 
     def save(self, step: int, model: Arrays, optimizer: Arrays, state: dict[str, Any]) -> Path:
         """Write a checkpoint, then remove the oldest ones beyond keep_last; return its folder.
@@ -56,8 +55,10 @@ class Checkpoints:
         path = self.directory / f"step-{step:08d}"
         shutil.rmtree(path, ignore_errors=True)  # only a damaged one can be there: the run went back before it
         with atomic_directory(path) as folder:
-            save_file(dict(model), folder / MODEL)
-            save_file(dict(optimizer), folder / OPTIMIZER)
+            write_safetensors(folder / MODEL, model)
+            write_safetensors(folder / OPTIMIZER, optimizer)
+            for name, value in self.beside.items():
+                write_json(folder / name, value)
             write_json(folder / STATE, {"step": step, **state})
             write_json(folder / MANIFEST, _manifest(folder))
         for old in self._paths()[: -self.keep_last]:
@@ -94,7 +95,7 @@ def read_snapshot(path: Path) -> Snapshot:
     for name in (MODEL, OPTIMIZER, STATE):
         _compare(path / name, manifest.get("files", {}).get(name, {}))
     state = read_json(path / STATE)
-    return Snapshot(state["step"], path, _read_arrays(path / MODEL), _read_arrays(path / OPTIMIZER), state)
+    return Snapshot(state["step"], path, read_safetensors(path / MODEL), read_safetensors(path / OPTIMIZER), state)
 
 
 def read_weights(folder: Path | str) -> dict[str, NDArray[Any]]:
@@ -112,7 +113,7 @@ def read_weights(folder: Path | str) -> dict[str, NDArray[Any]]:
         return dict(read_snapshot(folder).model)
     if not (folder / MODEL).is_file():
         raise UserError(f"{folder} holds no checkpoints and no {MODEL}; name a run, a checkpoint or converted weights")
-    return _read_arrays(folder / MODEL)
+    return read_safetensors(folder / MODEL)
 
 
 def model_arrays(model: nn.Layer) -> dict[str, NDArray[Any]]:
@@ -135,13 +136,6 @@ def restore_model(model: nn.Layer, arrays: Arrays, where: Path | str) -> None:
         raise UserError(f"{where} does not fit the model of this run:\n  " + "\n  ".join(faults[:20]) + more)
     for name, tensor in own.items():
         tensor.set_value(arrays[name])
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        return dict(load_file(path))
-    except SafetensorError as error:
-        raise UserError(f"{path} is damaged: {error}") from None
 
 
 def _manifest(folder: Path) -> dict[str, Any]:

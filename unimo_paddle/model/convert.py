@@ -13,9 +13,10 @@ from unimo_paddle import files
 from unimo_paddle.errors import UserError
 from unimo_paddle.model import fluid
 from unimo_paddle.model.mapping import Report, move, refuse_gaps
-from unimo_paddle.model.model_folder import ModelSizes, read_model, read_safetensors, write_model, write_safetensors
+from unimo_paddle.model.model_folder import ModelSizes, read_model, write_model
 from unimo_paddle.model.names import HEAD, IMAGE, TEXT, name_table
 from unimo_paddle.safe_pickle import Array, read_torch_file
+from unimo_paddle.tensor_files import read_safetensors, write_safetensors
 
 NORM_EPSILON = 1e-5
 _HEAD_WIDTH = 64  # of every released model; the weights themselves do not tell the number of heads

@@ -70,6 +70,14 @@ def test_visual_genome_holds_the_whole_graph(world_folder):
     assert len(ids) == sum(len(entry["relationships"]) for entry in genome["relationships"])
 
 
+def test_the_contact_sheet_shows_five_scenes_of_every_split(world_folder):
+    sheet = cv2.imread(str(world_folder / "contact_sheet.png"))
+    assert sheet.shape == (5 * (256 + 64), 4 * (384 + 8), 3)
+    first = cv2.imread(str(world_folder / "images/train/000000000001.jpg"))
+    same = (sheet[:256, 4:388] == first).all(axis=2)
+    assert 0.9 < same.mean() < 1           # all but the frames of the boxes
+
+
 def test_instances_and_visual_genome_agree(world_folder):
     genome = {thing["object_id"]: (entry["image_id"], [thing[k] for k in "xywh"])
               for entry in read(world_folder, "visual_genome/objects.json") for thing in entry["objects"]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -61,7 +62,9 @@ def make_scenes(out: Path | str, images: int, seed: int = 0, source: str = "auto
               "composition": held_out if composition is None else composition}
     _check(counts, seed, source)
     world, pictures = _world(source, cache)
-    _claim(out, {"version": VERSION, "seed": seed, "source": world.source, "counts": counts})
+    # Another Debian release may hold other stamps; the fingerprint keeps their pictures apart.
+    fingerprint = hashlib.sha256(repr(world).encode()).hexdigest()[:16]
+    _claim(out, {"version": VERSION, "seed": seed, "source": world.source, "world": fingerprint, "counts": counts})
     planner = Planner(world, seed)
     scenes = list(progress(_planned(planner, counts), sum(counts.values()), "planning", "scene"))
     painted = paint_all(scenes, pictures, out / "images", workers or os.cpu_count() or 1)

@@ -14,14 +14,18 @@ from unimo_paddle.prepare.small_world.cutouts import Picture
 from unimo_paddle.prepare.small_world.formats import Told
 from unimo_paddle.prepare.small_world.scene import HEIGHT, WIDTH
 
-COLUMNS, SCENES = 4, 20
+COLUMNS, EACH = 4, 5   # scenes in a row, scenes of each split
 _FOOTER, _LINE, _LETTERS = 64, 15, 54   # pixels under a scene, pixels a line, letters a line
 _INK, _BOX = (40, 40, 40), (60, 200, 60)
 
 
 def write_sheet(path: Path, images: Path, told: Sequence[Told]) -> None:
-    """Write up to SCENES scenes, spread over all splits, as one PNG."""
-    chosen = [told[k] for k in np.linspace(0, len(told) - 1, min(SCENES, len(told))).astype(int).tolist()]
+    """Write EACH scenes of every split as one PNG, spread evenly over the split."""
+    splits: dict[str, list[Told]] = {}
+    for each in told:
+        splits.setdefault(each.scene.split, []).append(each)
+    chosen = [mine[k] for mine in splits.values()
+              for k in np.linspace(0, len(mine) - 1, min(EACH, len(mine))).astype(int).tolist()]
     tiles = [_tile(each, images) for each in chosen]
     blank = np.full_like(tiles[0], 255)
     tiles += [blank] * (-len(tiles) % COLUMNS)
