@@ -1,25 +1,57 @@
 # Every target makes .venv first, from the pinned requirements, and reuses it when nothing changed.
+# SCENES, SOURCE (auto, stamps, shapes) and WORLD can be given: make demo SCENES=500 SOURCE=shapes
 PY := .venv/bin/python
-DEMO := runs/demo
+WORLD := work/small_world
 SCENES := 2000
+SOURCE := auto
+SLOW := .venv-slow/bin/python
 
-.PHONY: help setup demo test test-slow lint clean
+.PHONY: help setup demo demo-control test test-slow lint clean
 
 help:
-	@echo "make demo       scenes -> regions -> pretraining -> retrieval on held-out pictures, end to end"
-	@echo "make test       the tests (CPU, no network); make test-slow adds the long ones"
-	@echo "make lint       ruff and mypy"
-	@echo "make clean      remove what demo and the tools made (runs/), and caches; .venv stays"
+	@echo "make demo          scenes -> regions -> pretraining -> retrieval on held-out pictures, end to end"
+	@echo "make demo-control  the same pretraining with captions of other pictures: must stay at chance (after make demo)"
+	@echo "make test          the tests: CPU, no network, minutes"
+	@echo "make test-slow     the long ones too: live comparison with transformers and PyTorch (in .venv-slow)"
+	@echo "make lint          ruff and mypy"
+	@echo "make clean         remove work/, runs/ and caches; the virtual environments stay"
 
 setup:
 	@sh tools/setup.sh
 
+# Every step goes on where an interrupted one stopped, and is quick when it is done already.
+demo: setup
+	$(PY) tools/prepare.py scenes --out $(WORLD)/scenes --images $(SCENES) --source $(SOURCE)
+	$(PY) tools/prepare.py ingest coco --from $(WORLD)/scenes/coco/dataset.json --images $(WORLD)/scenes/images \
+	    --corpus $(WORLD)/corpus
+	$(PY) tools/prepare.py rewrite --corpus $(WORLD)/corpus --vocabulary $(WORLD)/scenes/visual_genome
+	$(PY) tools/prepare.py tokenizer --corpus $(WORLD)/corpus --vocabulary 1500 --lowercase --out $(WORLD)/tokenizer
+	$(PY) tools/train.py -c configs/detector/small_world.yaml
+	$(PY) tools/extract.py --detector runs/detector_small_world/detector --corpus $(WORLD)/corpus \
+	    --out $(WORLD)/regions --min-boxes 6 --max-boxes 12
+	$(PY) tools/train.py -c configs/pretrain_tiny.yaml
+	$(PY) tools/evaluate.py -c configs/pretrain_tiny.yaml --weights runs/pretrain_tiny --sheet runs/pretrain_tiny/sheet.png
+	@echo "Curves of every objective: .venv/bin/visualdl --logdir runs --host 127.0.0.1 --disable-telemetry"
+
+demo-control: setup
+	$(PY) tools/train.py -c configs/pretrain_tiny.yaml -o data.shuffle_captions=true
+	$(PY) tools/evaluate.py -c configs/pretrain_tiny.yaml --weights runs/pretrain_tiny-data.shuffle_captions=true
+
 test: setup
 	$(PY) -m pytest
+
+test-slow: setup $(SLOW)
+	UNIMO_SLOW_PYTHON=$(SLOW) $(PY) -m pytest -m "slow or not slow"
+
+$(SLOW): requirements-slow.txt
+	rm -rf .venv-slow
+	.venv/bin/python -m venv .venv-slow
+	$(SLOW) -m pip install --quiet --disable-pip-version-check -r requirements-slow.txt
+	touch $(SLOW)
 
 lint: setup
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
 clean:
-	rm -rf runs .pytest_cache .mypy_cache .ruff_cache
+	rm -rf work runs .pytest_cache .mypy_cache .ruff_cache

@@ -70,9 +70,9 @@ def test_progress_prints_plain_lines_on_a_pipe(capsys, monkeypatch):
 
 
 def test_environment_respects_what_the_user_set(monkeypatch):
-    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    monkeypatch.setenv("MKL_NUM_THREADS", "7")
     monkeypatch.setenv("GLOG_minloglevel", "0")
-    assert settings()["OMP_NUM_THREADS"] == "7,1"
+    assert settings()["MKL_NUM_THREADS"] == "7"
     assert settings()["GLOG_minloglevel"] == "0"
 
 

@@ -101,6 +101,14 @@ def test_goes_on_after_kill(detector_folder: Path, images: list, tmp_path: Path)
     assert (again.before, again.stored) == (7, 0) and not (out / "skipped.txt").exists()
 
 
+@pytest.mark.parametrize(("numbers", "message"), [
+    ((0.2, 7, 6), "at least 7 and at most 6"), ((0.2, 0, 6), "at least 0"), ((1.0, 1, 6), "not 1.0"),
+])  # fmt: skip
+def test_choices_that_cannot_be(numbers: tuple, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Choice(*numbers)
+
+
 def test_clear_refusals(detector_folder: Path, images: list, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="1 occur again, the first: 'id0'"):
         extract(detector_folder, [images[0], images[0]], tmp_path / "s", CHOICE)

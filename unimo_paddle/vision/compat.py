@@ -7,6 +7,8 @@ Importing this module imports PaddleDetection: four seconds.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +18,7 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 from PIL import ImageFile
 
-with warnings.catch_warnings():
+with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):  # it prints about trackers nobody asked for
     warnings.simplefilter("ignore")
     from ppdet.modeling.architectures.faster_rcnn import FasterRCNN
     from ppdet.modeling.heads.bbox_head import BBoxHead

@@ -37,6 +37,13 @@ class Choice:
     least: int = 10
     most: int = 100
 
+    def __post_init__(self) -> None:
+        """UserError when the numbers contradict each other."""
+        if not 1 <= self.least <= self.most:
+            raise UserError(f"at least {self.least} and at most {self.most} regions cannot be kept; 1 <= min <= max")
+        if not 0 <= self.threshold < 1:
+            raise UserError(f"the threshold is a probability, 0 <= threshold < 1, not {self.threshold}")
+
 
 @dataclass(frozen=True)
 class Report:

@@ -48,6 +48,8 @@ def _draw_box(pen: ImageDraw.ImageDraw, box: list[float], text: str, colour: str
     x1, y1, x2, y2 = box
     pen.rectangle((x1, y1, max(x1, x2 - 1), max(y1, y2 - 1)), outline=colour, width=max(2, size // 6))
     font = ImageFont.load_default(size)
-    left, top, right, bottom = pen.textbbox((x1, max(0.0, y1 - size - 3)), text, font=font)
+    room = pen.im.size[0] - pen.textlength(text, font=font) - 3  # a label at the right border is moved inside
+    place = max(2.0, min(x1, room)), max(0.0, y1 - size - 3)
+    left, top, right, bottom = pen.textbbox(place, text, font=font)
     pen.rectangle((left - 2, top - 2, right + 2, bottom + 2), fill=colour)
-    pen.text((x1, max(0.0, y1 - size - 3)), text, fill="white", font=font)
+    pen.text(place, text, fill="white", font=font)
