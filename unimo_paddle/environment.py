@@ -1,9 +1,9 @@
 """Set the process's CPU environment before Paddle is loaded. Standard library only.
 
 Measured: the MKL that Paddle bundles takes its slow path on AMD processors (4 x slower matrix products) unless
-MKL_DEBUG_CPU_TYPE=5 is set before the process starts; Paddle sets OMP_NUM_THREADS=1 when imported, but MKL
-obeys MKL_NUM_THREADS first; returning every
-freed buffer to the system costs 1.3-1.4 x of a training step, and transposes kept as strided views 1.27 x.
+MKL_DEBUG_CPU_TYPE=5 is set before the process starts; Paddle sets OMP_NUM_THREADS=1 when imported, but MKL obeys
+MKL_NUM_THREADS first; returning every freed buffer to the system costs 1.3-1.4 x of a training step, and transposes
+kept as strided views 1.27 x.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from unimo_paddle.config import SIZES, DetectorRun, PretrainRun, load_run
 from unimo_paddle.errors import UserError
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+TINY = CONFIGS / "pretrain_tiny.yaml"
 NEEDED = """\
 kind: pretrain
 data:
@@ -148,3 +149,14 @@ def test_the_nearer_file_wins_over_its_base(write):
     assert (run.optimizer.peak_lr, run.optimizer.warmup_steps, run.optimizer.epsilon) == (0.2, 7, 1e-8)
     assert run.model.layers == 12 and run.train.steps == 55
     assert run.data.corpus == Path("work/corpus")  # an empty section inherits
+
+
+def test_a_run_with_overrides_has_its_own_folder(tmp_path):
+    plain = load_run(TINY).output.directory
+    other = load_run(TINY, ["optimizer.peak_lr=1e-4"]).output.directory
+    assert other == plain.with_name(plain.name + "-optimizer.peak_lr=1e-4")
+    assert load_run(TINY, ["train.log_every=7"]).output.directory == plain  # may change on the way
+    assert load_run(TINY, ["optimizer.peak_lr=1e-4", f"output.directory={tmp_path}"]).output.directory == tmp_path
+    long = load_run(TINY, [f"data.corpus=/{'deep/' * 60}"]).output.directory.name
+    assert len(long) < 150
+    assert "/" not in long

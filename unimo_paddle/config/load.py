@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Sequence
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -14,6 +15,7 @@ from unimo_paddle.config.source import Settings, Written, read_settings
 from unimo_paddle.errors import UserError
 
 Run = PretrainRun | DetectorRun
+MOST_SUFFIX = 100   # characters; a file name has room for 255 bytes
 
 
 def load_run(path: Path | str, overrides: Sequence[str] = ()) -> Run:
@@ -33,7 +35,26 @@ def load_run(path: Path | str, overrides: Sequence[str] = ()) -> Run:
     if reader.faults:
         raise UserError("\n  ".join([_headline(len(reader.faults)), *reader.faults]))
     assert isinstance(run, (PretrainRun, DetectorRun))
-    return run
+    return _own_directory(run, overrides)
+
+
+def _own_directory(run: Run, overrides: Sequence[str]) -> Run:
+    """Let a run that differs from its file have a folder of its own: `runs/tiny-optimizer.peak_lr=1e-4`.
+
+    Only where the overrides do not name output.directory themselves; what a run may change on its way does not count.
+    """
+    keys = [override.partition("=")[0] for override in overrides]
+    known = known_keys(type(run))
+    if "output.directory" in keys:
+        return run
+    differing = [text for text, key in zip(overrides, keys, strict=True) if not known[key].metadata.get("may_change")]
+    if not differing:
+        return run
+    suffix = ",".join(differing).replace("/", "_")
+    if len(suffix) > MOST_SUFFIX:
+        suffix = f"{suffix[:MOST_SUFFIX]}-{hashlib.sha256(suffix.encode()).hexdigest()[:8]}"
+    directory = run.output.directory.with_name(f"{run.output.directory.name}-{suffix}")
+    return replace(run, output=replace(run.output, directory=directory))
 
 
 def _headline(count: int) -> str:
