@@ -80,10 +80,10 @@ def verify(parser: argparse.ArgumentParser, words: list[str]) -> int:
     from unimo_paddle.regions import RegionStore
     from unimo_paddle.regions import verify as faults_of
 
-    faults = faults_of(args.store)
+    images, faults = len(RegionStore(args.store)), faults_of(args.store)
     for fault in faults:
         fail(fault, 1)
-    say(f"{len(RegionStore(args.store)):,} images, {len(faults)} faults")
+    say(f"{images:,} images, {len(faults)} faults")
     return 1 if faults else 0
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import paddle
@@ -15,28 +15,29 @@ from numpy.typing import NDArray
 from unimo_paddle.config import DetectorRun, OptimizerSettings, PretrainRun, Run, TrainSettings
 from unimo_paddle.console import say
 from unimo_paddle.corpus import Corpus
-from unimo_paddle.data.batch import pad
 from unimo_paddle.data.encode import encode_image, encode_text
-from unimo_paddle.data.patterns import bidirectional
 from unimo_paddle.data.prefetch import Prefetch
 from unimo_paddle.data.stream import PairSettings, PairStream
 from unimo_paddle.data.tokenizer import Tokenizer, load_tokenizer
 from unimo_paddle.engine.checkpoint import Checkpoints, read_weights, restore_model
-from unimo_paddle.engine.evaluate import KS, Place, as_json, score_all, table
+from unimo_paddle.engine.evaluate import KS, as_json, table
 from unimo_paddle.engine.log import Log
 from unimo_paddle.engine.optimizer import Adam, learning_rate
 from unimo_paddle.engine.run_directory import CHECKPOINTS, claim_directory
+from unimo_paddle.engine.scoring import PairScorer
 from unimo_paddle.engine.trainer import Trainer, Work
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import sha256_of
+from unimo_paddle.files import read_json, sha256_of
 from unimo_paddle.metrics.retrieval import recall
-from unimo_paddle.model.inputs import to_tensors
 from unimo_paddle.model.loading import load_weights
 from unimo_paddle.model.model_folder import SIZES_FILE, ModelSizes
 from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
 from unimo_paddle.regions import RegionStore
 from unimo_paddle.retrieval import candidates, draw_sheet
 from unimo_paddle.tasks.pretraining import Pretraining
+
+if TYPE_CHECKING:
+    from unimo_paddle.vision.detector import StoredDetector
 
 SHEET_ROWS = 12
 
@@ -56,6 +57,7 @@ def train(run: Run, restart: bool = False) -> None:
 def pretrain(run: PretrainRun, restart: bool) -> None:
     """Wire pretraining on pairs: corpus + regions + tokenizer -> stream -> model -> losses -> trainer."""
     tokenizer, store = load_tokenizer(run.data.tokenizer), RegionStore(run.data.regions)
+    store.require_whole()
     stream = PairStream(
         Corpus(run.data.corpus), run.data.split, store, tokenizer, pair_settings(run), run.train.seed
     )
@@ -74,11 +76,10 @@ def pretrain(run: PretrainRun, restart: bool) -> None:
 def train_detector(run: DetectorRun, restart: bool) -> None:
     """Wire the detector: annotations -> frozen backbone's maps, cached -> trainer -> a folder for tools/extract.py.
 
-    The folder `detector` in the run's directory appears when training is done, with its scores on the validation
-    pictures; the same command on a finished run only says so.
+    The folder `detector` in the run's directory appears when training is done; see finish_detector.
     """
     # PaddleDetection takes seconds to load: only a detector waits for it.
-    from unimo_paddle.vision import annotations, detector, frozen, judge, map_cache, settings, training
+    from unimo_paddle.vision import annotations, detector, frozen, map_cache, settings, training
 
     shown = annotations.read_annotations(run.data.train, run.data.images)
     wanted = run.detector
@@ -109,16 +110,25 @@ def train_detector(run: DetectorRun, restart: bool) -> None:
     )
     work = training.DetectorWork(model, shown.scenes, cache, run.data.batch, run.train.seed)
     trainer(work, run.optimizer, run.train, dict.fromkeys(training.LOSS_NAMES.values(), 1.0), directory).run()
-    finished = directory / "detector"
+    finish_detector(run, detector.StoredDetector(model, shape, ""), directory / "detector")
+
+
+def finish_detector(run: DetectorRun, trained: StoredDetector, finished: Path) -> None:
+    """Judge a trained detector on the validation pictures and write its folder, scores beside it; once is enough."""
+    from unimo_paddle.vision import annotations, detector, judge
+
     if not finished.exists():
-        notes = {"trained_on": str(run.data.train), "steps": run.train.steps}
-        detector.save_detector(model, shape, finished, notes)
+        notes: dict[str, Any] = {"trained_on": str(run.data.train), "steps": run.train.steps}
+        trained.detector.eval()
+        if run.data.validation:
+            scenes = annotations.read_annotations(run.data.validation, run.data.images).scenes
+            notes["validation"] = {"pictures": len(scenes), **asdict(judge.judge(trained, scenes))}
+        detector.save_detector(trained.detector, trained.settings, finished, notes)
     say(f"the detector is in {finished}")
-    if run.data.validation:
-        scenes = annotations.read_annotations(run.data.validation, run.data.images).scenes
-        found = judge.judge(detector.load_detector(finished), scenes)
-        say(f"on {len(scenes)} validation pictures: AP50 {found.ap50:.3f}, recall {found.recall:.3f}, "
-            f"class accuracy {found.accuracy:.3f}")
+    scores = read_json(finished / detector.DESCRIPTION)["notes"].get("validation")
+    if scores:
+        say("on {pictures} validation pictures: AP50 {ap50:.3f}, recall {recall:.3f}, "
+            "class accuracy {accuracy:.3f}".format(**scores))
 
 
 def trainer(
@@ -218,7 +228,7 @@ def load_model(run: PretrainRun, weights: Path, tokenizer: Tokenizer, store: Reg
 def retrieval_scores(
     run: PretrainRun, weights: Path, image_ids: Sequence[str], captions: Sequence[str]
 ) -> NDArray[np.float32]:
-    """Score every caption with every image by joint encoding; return float32 [captions, images]."""
+    """Score every caption with every image; return float32 [captions, images]."""
     tokenizer, store = load_tokenizer(run.data.tokenizer), RegionStore(run.data.regions)
     missing = [image_id for image_id in image_ids if image_id not in store]
     if missing:
@@ -230,15 +240,8 @@ def retrieval_scores(
     images = [encode_image(store.read(image_id), image_id, run.data.max_regions) for image_id in image_ids]
     tokens = tokenizer.encode_batch(captions)
     texts = [encode_text(one, tokenizer.cls, tokenizer.sep, run.data.max_tokens) for one in tokens]
-
-    def score(places: Sequence[Place]) -> NDArray[np.float32]:
-        rows, words = [images[image] for image, _ in places], [texts[text] for _, text in places]
-        patterns = [bidirectional(len(r.features), len(w.ids)) for r, w in zip(rows, words, strict=True)]
-        with paddle.no_grad():
-            scores: NDArray[np.float32] = model.match_scores(model(to_tensors(pad(rows, words, patterns)))).numpy()
-        return scores
-
-    return score_all(score, [len(text.ids) for text in texts], len(images), run.evaluation.batch)
+    scorer = PairScorer(model, images, texts, run.evaluation.batch)
+    return scorer.joint() if run.evaluation.encoding == "joint" else scorer.separate()
 
 
 def evaluate(run: PretrainRun, weights: Path, sheet: Path | None) -> dict[str, float | int]:

@@ -16,6 +16,7 @@ QUIET_SECONDS = 5.0   # shorter work shows nothing; on a pipe this is also the t
 _ADVICE = {
     errno.ENOSPC: "the disk is full: free some space and run the same command again",
     errno.EDQUOT: "the disk quota is used up: free some space and run the same command again",
+    errno.EFBIG: "the file would be larger than is allowed here: raise `ulimit -f`",
     errno.EACCES: "no permission: choose another folder or change its permissions",
     errno.EPERM: "no permission: choose another folder or change its permissions",
     errno.EROFS: "the file system is read-only: choose another folder",

@@ -63,6 +63,12 @@ class RegionStore:
     def __contains__(self, image_id: object) -> bool:
         return image_id in self._places
 
+    def require_whole(self) -> None:
+        """Raise UserError naming every shard that is missing or cut short, before hours of work meet the first one."""
+        faults = [fault for shard in self._shards if (fault := shard.size_fault(self.meta))]
+        if faults:
+            raise UserError("\n  ".join(faults))
+
     def read(self, image_id: str) -> Regions:
         """Return an image's regions; UserError when the id is not stored or its shard is damaged.
 

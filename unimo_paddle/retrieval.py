@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from unimo_paddle.corpus import Corpus
 from unimo_paddle.errors import UserError
@@ -48,7 +48,7 @@ def candidates(corpus: Corpus, split: str, captions_per_image: int, answers: Pat
         raise UserError(f"split {split!r} of {corpus.path} has no captioned images; it has {', '.join(corpus.splits)}")
     place = {image.id: index for index, image in enumerate(shown)}
     told = [(caption_id, image.id, text) for image in shown for caption_id, text in by_image[image.id]]
-    true_of = _read_answers(answers) if answers else {}
+    true_of = _read_answers(answers, [caption_id for caption_id, _, _ in told]) if answers else {}
     right: dict[str, set[int]] = defaultdict(set)
     for caption_id, image_id, text in told:
         known = true_of.get(caption_id, [])
@@ -69,7 +69,7 @@ def draw_sheet(
     sheet = Image.new("RGB", (2 * (PICTURE[0] + WORDS), PICTURE[1] * ((len(rows) + 1) // 2)), "white")
     for number, (picture, image) in enumerate(zip(pictures, rows, strict=True)):
         left, top = (number % 2) * (PICTURE[0] + WORDS), (number // 2) * PICTURE[1]
-        sheet.paste(picture.resize(PICTURE), (left, top))
+        sheet.paste(ImageOps.pad(picture, PICTURE, color="white"), (left, top))
         _write_captions(sheet, (left + PICTURE[0] + 12, top + 8), _told_of(found, scores, image))
     with atomic_write(out) as file:
         sheet.save(file, "PNG")
@@ -91,16 +91,22 @@ def _write_captions(sheet: Image.Image, corner: tuple[int, int], lines: Sequence
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(15)
     x, y = corner
     for colour, line in lines:
-        text = textwrap.fill(line, 66)
+        text = textwrap.fill(line, 66, max_lines=2, placeholder=" ...")  # four such captions are as high as a picture
         pen.multiline_text((x, y), text, fill=colour, font=font)
         y += 20 * (text.count("\n") + 1) + 8
 
 
-def _read_answers(path: Path) -> dict[str, list[str]]:
+def _read_answers(path: Path, caption_ids: Sequence[str]) -> dict[str, list[str]]:
     value = read_json(path)
     rows = value.get("caption_images") if isinstance(value, dict) else None
     if not isinstance(rows, dict) or not all(isinstance(ids, list) for ids in rows.values()):
         raise UserError(f"{path}: an object with `caption_images`, caption id -> list of image ids, is wanted")
+    missing = [caption_id for caption_id in caption_ids if caption_id not in rows]
+    if missing:
+        raise UserError(
+            f"{path} says nothing of {len(missing)} of {len(caption_ids)} captions, e.g. {', '.join(missing[:5])}; "
+            f"is it the file of another split?"
+        )
     return {caption: [str(image_id) for image_id in ids] for caption, ids in rows.items()}
 
 

@@ -16,7 +16,7 @@ def load(tmp_path):
         "train: {steps: 10}\n"
         f"output: {{directory: {tmp_path / 'out'}}}\n"
     )
-    return lambda *overrides: load_run(path, overrides)
+    return lambda *overrides: load_run(path, [*overrides, f"output.directory={tmp_path / 'out'}"])
 
 
 def test_the_same_settings_go_on_and_harmless_ones_may_change(load):

@@ -7,7 +7,7 @@ import paddle
 import pytest
 
 from tests.reference import objectives as oracle
-from unimo_paddle.objectives.contrastive import cmcl
+from unimo_paddle.objectives.contrastive import cmcl, in_batch
 
 
 def term_of(scores, positive, real, temperature=1.0):
@@ -62,3 +62,21 @@ def test_equals_the_oracle(pairs, size):
     positive[:, 0] = real[:-1, 0] = True
     expected, pairs_that_count = oracle.cmcl(scores, positive, real, 0.3)
     assert term_of(scores, positive, real, 0.3)[:2] == (pytest.approx(expected, rel=1e-9), pairs_that_count)
+
+
+def test_in_batch_by_hand():
+    # Two images, two texts, each of its own image; tau 1. Rows are images.
+    scores = paddle.to_tensor([[2.0, 0.0], [1.0, 3.0]])
+    right = paddle.to_tensor([[True, False], [False, True]])
+    term = in_batch(scores, right, 1.0)
+    by_image = math.log(1 + math.exp(-2)) + math.log(1 + math.exp(-2))  # 2 against 0, 3 against 1
+    by_text = math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-3))   # 2 against 1, 3 against 0
+    assert float(term.sum) == pytest.approx(by_image + by_text, rel=1e-6)
+    assert float(term.count) == 4.0
+
+
+def test_in_batch_does_not_punish_another_caption_of_the_same_image():
+    scores = paddle.to_tensor([[1.0, 5.0, 0.0], [5.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
+    same = paddle.to_tensor([[True, True, False], [True, True, False], [False, False, True]])
+    raised = paddle.to_tensor([[1.0, 9.0, 0.0], [9.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
+    assert float(in_batch(raised, same, 1.0).sum) < float(in_batch(scores, same, 1.0).sum)

@@ -93,6 +93,8 @@ class ObjectiveSettings:
     region_regression: float = setting(1.0, "weight of the masked regions' squared error", at_least=0)
     region_classification: float = setting(1.0, "weight of the masked regions' class cross-entropy", at_least=0)
     contrastive: float = setting(1.0, "weight of cross-modal contrastive learning", at_least=0)
+    in_batch: float = setting(0.0, "weight of the contrast with the batch's other pairs (not the paper's)",
+                              at_least=0)
     temperature: float = setting(1.0, "tau, divides the match scores (the paper gives no value)", above=0)
 
     def weights(self) -> dict[str, float]:
@@ -103,6 +105,7 @@ class ObjectiveSettings:
             "region_regression": self.region_regression,
             "region_classification": self.region_classification,
             "contrastive": self.contrastive,
+            "in_batch": self.in_batch,
         }
 
     def faults(self) -> Faults:
@@ -140,6 +143,8 @@ class EvaluationSettings:
     answers: Path | None = setting(None, "JSON, caption id -> ids of all images that it is true of; left out: its own",
                                    may_change=True)
     batch: int = setting(64, "pairs scored at once", at_least=1, may_change=True)
+    encoding: str = setting("joint", "joint: a forward pass for every image with every text; separate: one for each",
+                            choices=("joint", "separate"), may_change=True)
 
 
 @dataclass(frozen=True)
@@ -187,7 +192,7 @@ class FasterRcnnSettings:
 
     family: str = setting("small-world", "name of the features; stores of two families never mix")
     backbone: str = setting("efficientnet_lite0", "name of the backbone", choices=("efficientnet_lite0",))
-    backbone_weights: Path | None = setting(None, "file of ImageNet weights; left out: random")
+    backbone_weights: Path | None = setting(None, "file of ImageNet weights; left out: its package's")
     short_side: int = setting(256, "pixels to which a picture's short side is scaled", at_least=32)
     long_side: int = setting(384, "pixels that a picture's long side has at most", at_least=32)
     neck_width: int = setting(128, "channels of the fused map", at_least=1)

@@ -65,7 +65,8 @@ class PairBatch:
     language: image visible, words hidden (objective says how: bidirectional or seq2seq); visual: words
     visible, regions hidden; contrast: nothing hidden, [B*G, ..], rows b*G .. b*G+G-1 are pair b with the
     original caption, its positives, its negatives.  is_positive, is_real: bool [B, G]; rows that are not
-    real only fill up a pair with fewer rewrites than asked, and count for nothing.
+    real only fill up a pair with fewer rewrites than asked, and count for nothing.  apart: nothing hidden, image
+    and caption do not read each other; same_image: bool [B, B], the captions of b and of j are of one image.
     """
 
     ids: list[str]
@@ -76,6 +77,8 @@ class PairBatch:
     contrast: Sequences
     is_positive: Bools
     is_real: Bools
+    apart: Sequences
+    same_image: Bools
     objective: str
 
 

@@ -58,11 +58,16 @@ def encode_image(regions: Regions, image_id: str, max_regions: int) -> ImageRow:
     """Put [IMG] (the mean region in a box as large as the image) before at most max_regions regions.
 
     The mean is taken over ALL regions, before the cut (release, section 4).
-    Raises UserError when the image has no regions: their mean would be NaN.
+    Raises UserError when the image has no regions, whose mean would be NaN, or when a number of theirs is not finite.
     """
     if len(regions.features) == 0:
         raise UserError(f"image {image_id!r} has 0 regions, at least 1 is needed: extract its regions again")
     mean = regions.features.mean(axis=0, keepdims=True, dtype=np.float32)
+    if not all(np.isfinite(part).all() for part in (mean, regions.boxes, regions.class_probs)):
+        raise UserError(
+            f"image {image_id!r} has regions that hold NaN or infinity; find all such images with "
+            f"tools/extract.py verify, and extract them again"
+        )
     whole = np.array([[0, 0, regions.width, regions.height]], np.float32)
     boxes = np.concatenate((whole, regions.boxes[:max_regions]))
     class_probs = regions.class_probs[:max_regions]

@@ -43,6 +43,7 @@ class _Example:
     """One pair before anything is hidden.  group: the texts of its G joint sequences, the caption first."""
 
     id: str
+    image_id: str
     image: ImageRow
     group: list[TextRow]
     is_positive: list[bool]
@@ -117,6 +118,7 @@ class PairStream:
         return [
             _Example(
                 id=pair.id,
+                image_id=pair.image_id,
                 image=images[pair.image_id],
                 group=rows[b * size : (b + 1) * size],
                 is_positive=is_positive,
@@ -188,6 +190,8 @@ def _make_batch(
         contrast=pad([i for i, _ in joint], [t for _, t in joint], [_bidirectional(i, t) for i, t in joint]),
         is_positive=np.array([example.is_positive for example in examples]),
         is_real=np.array([example.is_real for example in examples]),
+        apart=pad(images, captions, [patterns.separate(len(e.image.features), len(e.caption.ids)) for e in examples]),
+        same_image=np.array([[e.image_id == other.image_id for other in examples] for e in examples]),
         objective=objective,
     )
 

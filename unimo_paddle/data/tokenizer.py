@@ -77,10 +77,16 @@ class Tokenizer:
         return self._core.decode(row[self._is_text[row]].tolist(), skip_special_tokens=False)
 
     def save(self, folder: Path) -> None:
-        """Write tokenizer.json and tokenizer_config.json, the visible `lowercase`, for `load_tokenizer`."""
+        """Write tokenizer.json and tokenizer_config.json, the visible `lowercase`, for `load_tokenizer`.
+
+        Raises UserError when the folder holds another tokenizer: a model may have been trained on its ids.
+        """
+        text = self._core.to_str(pretty=True) + "\n"
+        if (folder / TOKENIZER_FILE).is_file() and files.read_text(folder / TOKENIZER_FILE) != text:
+            raise UserError(f"{folder} holds another tokenizer; name another folder, or remove it")
         files.write_json(folder / SETTINGS_FILE, {"lowercase": self.lowercase})
         with files.atomic_write(folder / TOKENIZER_FILE, "w") as stream:
-            stream.write(self._core.to_str(pretty=True) + "\n")
+            stream.write(text)
 
     def _tokens(self, ids: NDArray[np.int64]) -> Tokens:
         word_start = self._opens_word[ids]

@@ -45,6 +45,11 @@ def write_model(folder: Path, sizes: ModelSizes, weights: Mapping[str, Array]) -
 
 def read_model(folder: Path) -> tuple[ModelSizes, dict[str, Array]]:
     """Read a model's folder; UserError naming the file when one is absent, cut short or says no sizes."""
+    if not (folder / SIZES_FILE).is_file():
+        raise UserError(
+            f"{folder} holds no model: {SIZES_FILE} is missing; name a folder that tools/convert.py made, or a "
+            f"checkpoint (the folder step-... of a run)"
+        )
     found = files.read_json(folder / SIZES_FILE)
     known = {field.name for field in dataclasses.fields(ModelSizes)}
     required = known - {"feature_width", "classes"}

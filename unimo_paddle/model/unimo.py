@@ -133,6 +133,12 @@ class UnimoForPretraining(nn.Layer):
         image = self.poolers.pool_image(image_states.image)
         return self.match_head(image, self.poolers.pool_text(text_states.text))
 
+    def match_all(self, image_states: States, text_states: States) -> Tensor:
+        """Return float [I, T]: every image of the one with every text of the other, encoded apart."""
+        return self.match_head.all_pairs(
+            self.poolers.pool_image(image_states.image), self.poolers.pool_text(text_states.text)
+        )
+
 
 def take_rows(states: Tensor, rows: Tensor) -> Tensor:
     """Return float [M, H]: the rows at flat indices `rows`, int64 [M], of states, float [B, N, H]."""

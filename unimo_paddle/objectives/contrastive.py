@@ -26,3 +26,14 @@ def cmcl(scores: Tensor, is_positive: Tensor, is_real: Tensor, temperature: floa
     counts = positive.any(axis=1).astype(scores.dtype)
     loss = (paddle.logsumexp(scaled, axis=1) - of_positives) * counts
     return LossTerm(loss.sum(), counts.sum())
+
+
+def in_batch(scores: Tensor, is_positive: Tensor, temperature: float) -> LossTerm:
+    """The same loss with the other pairs of the batch as negatives: each image against all texts, each text against
+    all images. Not in the paper; it aligns the two encoders from scratch, where hard negatives alone start slowly.
+
+    scores: float [B, B], image b with text j, encoded apart; is_positive: bool [B, B], text j is of image b.
+    """
+    all_real = paddle.ones_like(is_positive)
+    of_images = cmcl(scores, is_positive, all_real, temperature)
+    return of_images + cmcl(scores.T, is_positive.T, all_real, temperature)

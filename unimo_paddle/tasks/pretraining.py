@@ -38,6 +38,8 @@ class Pretraining:
             losses.update(self.visual(batch.visual, batch.visual_labels))
         if "contrastive" in self.wanted:
             losses["contrastive"] = self.contrast(batch)
+        if "in_batch" in self.wanted:
+            losses["in_batch"] = self.in_batch(batch)
         return losses
 
     def language(self, sequences: Sequences, labels: LanguageLabels) -> LossTerm:
@@ -61,3 +63,9 @@ class Pretraining:
         return contrastive.cmcl(
             scores.reshape(is_real.shape), paddle.to_tensor(batch.is_positive), is_real, self.temperature
         )
+
+    def in_batch(self, batch: PairBatch) -> LossTerm:
+        """Return the contrastive loss between all images and all captions of the batch, encoded apart."""
+        states = self.model(to_tensors(batch.apart))
+        scores = self.model.match_all(states, states)
+        return contrastive.in_batch(scores, paddle.to_tensor(batch.same_image), self.temperature)

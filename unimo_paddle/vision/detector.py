@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import atomic_directory, read_json, sha256_of, write_json
 from unimo_paddle.safe_pickle import read_torch_file
+from unimo_paddle.tensor_files import write_safetensors
 from unimo_paddle.vision.backbone import BACKBONES
 from unimo_paddle.vision.compat import ProposalHead, RegionAssigner, RegionDetector, RegionHead
 from unimo_paddle.vision.settings import DetectorSettings
@@ -108,11 +108,9 @@ def save_detector(detector: RegionDetector, settings: DetectorSettings, path: Pa
     notes: plain values for a reader of detector.json (what it was trained on, scores).
     UserError when the folder is there already and not empty.
     """
-    from safetensors.numpy import save_file
-
-    arrays = {name: np.ascontiguousarray(value.numpy()) for name, value in detector.state_dict().items()}
+    arrays = {name: value.numpy() for name, value in detector.state_dict().items()}
     with atomic_directory(path) as folder:
-        save_file(arrays, str(folder / WEIGHTS))
+        write_safetensors(folder / WEIGHTS, arrays)
         digest = sha256_of(folder / WEIGHTS)
         description = {"schema": SCHEMA, "family": settings.family, "sha256": digest, "notes": notes}
         write_json(folder / DESCRIPTION, {**description, "settings": settings.to_dict()})

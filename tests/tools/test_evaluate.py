@@ -1,0 +1,48 @@
+"""tools/evaluate.py: weights, splits and answers that do not fit."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.mini_world import CONFIGS, World, call, refused
+
+
+@pytest.mark.parametrize("folder", ["corpus", "none"])
+def test_weights_that_are_none(world: World, folder: str) -> None:
+    words = world.evaluate()
+    words[words.index("--weights") + 1] = str(world.root / folder)
+    refused(call(words), f"{world.root / folder} holds no checkpoints and no model.safetensors; name a run")
+
+
+def test_a_split_that_does_not_exist(world: World) -> None:
+    refused(call(world.evaluate("-o", "evaluation.split=dev")), "has no split 'dev'; it has composition, test")
+
+
+def test_weights_of_another_size(world: World) -> None:
+    done = call(world.evaluate("-o", "model.layers=2"))
+    refused(done, "does not fit the model of this run", "encoder.layers.1.query.weight is missing")
+
+
+def test_a_configuration_of_another_kind(world: World) -> None:
+    detector = CONFIGS / "detector" / "small_world.yaml"
+    refused(call(["evaluate", "-c", str(detector), "--weights", str(world.run)]), "is of kind detector", "kind pretrain")
+
+
+def test_answers_of_another_split(world: World, tmp_path: Path) -> None:
+    other = world.scenes / "retrieval" / "composition.json"
+    refused(call(world.evaluate("-o", f"evaluation.answers={other}")), f"{other} says nothing of 80 of 80 captions")
+    refused(call(world.evaluate("-o", f"evaluation.answers={tmp_path}/x")), f"{tmp_path}/x does not exist")
+    (tmp_path / "list.json").write_text("[]")
+    refused(call(world.evaluate("-o", f"evaluation.answers={tmp_path}/list.json")), "`caption_images`", "is wanted")
+
+
+def test_the_answer_depends_on_the_weights_alone(world: World) -> None:
+    """The run's folder or its newest checkpoint: the same table."""
+    checkpoint = sorted((world.run / "checkpoints").iterdir())[-1]
+    words = world.evaluate("-o", "evaluation.captions_per_image=1")
+    whole = call(words)
+    words[words.index("--weights") + 1] = str(checkpoint)
+    one, other = (json.loads(done.out.splitlines()[-1]) for done in (whole, call(words)))
+    assert one.pop("weights") != other.pop("weights")
+    assert one == other and one["text_to_image_queries"] == 16
