@@ -1,6 +1,8 @@
 """The miniature world, made once for all tests that use it."""
 
+import hashlib
 import importlib.util
+import json
 import shutil
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from tests import mini_world
 from tests.mini_world import Done, World
+from unimo_paddle.region_shards import read_meta
 
 
 @pytest.fixture(scope="session")
@@ -34,11 +37,6 @@ def world(prepared: World) -> World:
 @pytest.fixture
 def nan_store(world: World, tmp_path: Path) -> Path:
     """A store whose features are all NaN, under checksums that are right."""
-    import hashlib
-    import json
-
-    from unimo_paddle.region_shards import read_meta
-
     path = tmp_path / "nan"
     shutil.copytree(world.regions, path)
     for index in path.glob("shard-*.json"):

@@ -4,11 +4,14 @@ import contextlib
 import importlib.util
 import io
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
+
+import pytest
 
 from unimo_paddle import console
 
@@ -124,6 +127,24 @@ def run(words: list[str], *before: str) -> Done:
     line = [*before, *command(words)]
     done = subprocess.run(line, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=120)
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+SMALL_DISK = 'mount -t tmpfs -o "$1" none "$2" && shift 2 && "$@"; status=$?; find "$0" -name ".tmp-*"; exit $status'
+
+
+def on_a_disk(options: str, folder: Path) -> list[str]:
+    """What goes before a command line to run it with a disk of its own in `folder`; it is gone afterwards."""
+    folder.mkdir()
+    return ["unshare", "-Urm", "sh", "-c", SMALL_DISK, str(folder), options, str(folder)]
+
+
+def can_mount() -> bool:
+    """Tell whether this machine lets us have a disk of our own in a namespace."""
+    words = ["unshare", "-Urm", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return bool(shutil.which("unshare")) and not subprocess.run(words, capture_output=True, check=False).returncode
+
+
+needs_namespaces = pytest.mark.skipif(not can_mount(), reason="a small disk needs user namespaces (unshare)")
 
 
 def call(words: list[str]) -> Done:

@@ -80,7 +80,8 @@ def test_the_log_has_every_step_and_every_objective(world: World) -> None:
 def test_the_checkpoint_can_be_read_without_the_run(world: World) -> None:
     sizes, arrays = read_model(last_checkpoint(world.run))
     run = run_from_directory(world.run)
-    assert (sizes.layers, sizes.width, sizes.heads) == (run.model.layers, run.model.width, run.model.heads) == (1, 32, 2)
+    assert isinstance(run, PretrainRun)
+    assert (sizes.layers, sizes.width, sizes.heads) == (run.model.layers, run.model.width, run.model.heads)
     assert arrays["encoder.word_embedding.weight"].shape == (sizes.vocab_size, 32)
     assert sizes.feature_width == 16
 
@@ -101,13 +102,12 @@ def test_evaluation_ends_in_json_and_draws_its_sheet(world: World) -> None:
 
 
 def test_every_step_again_says_so_and_changes_nothing(world: World) -> None:
-    before = {name: sha for name, sha in bytes_of(world.root).items() if "/visualdl/" not in name}
+    before = bytes_of(world.root)
     steps = [*world.prepare(), world.train_detector(), world.extract(world.regions), world.pretrain(world.run)]
     said = "\n".join(goes_on(words) for words in steps)
-    for sentence in ("is in", "all 2 steps are done", "the detector is in", "done already, 0 to do", f"all {STEPS} steps"):
+    for sentence in ("all 2 steps are done", "the detector is in", "done already, 0 to do", f"all {STEPS} steps"):
         assert sentence in said
-    after = bytes_of(world.root)
-    assert {name: after.get(name) for name in before} == before
+    assert bytes_of(world.root) == before
 
 
 def test_scenes_go_on_after_kill_9(prepared: World, tmp_path: Path) -> None:

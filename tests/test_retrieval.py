@@ -79,7 +79,7 @@ def test_answers_may_number_the_images(tmp_path: Path) -> None:
         ([1], "answers.json: an object with `caption_images`"),
         ({"caption_image": {}}, "answers.json: an object with `caption_images`"),
         ({"caption_images": {"1": "x"}}, "answers.json: an object with `caption_images`"),
-        ({"caption_images": {"1": ["x"], "9": []}}, r"answers.json says nothing of 5 of 6 captions, e.g. 2, 3, 4, 5, 6;"),
+        ({"caption_images": {"1": ["x"], "9": []}}, "answers.json says nothing of 5 of 6 captions, e.g. 2, 3, 4, 5, 6"),
     ],
 )
 def test_answers_that_are_none(corpus: Corpus, tmp_path: Path, value: object, message: str) -> None:
@@ -99,15 +99,16 @@ SCORES = np.array([[0.1, 0.9], [0.8, 0.7], [0.7, 0.8], [0.6, 0.1], [0.5, 0.2]], 
 
 
 def test_the_lines_of_a_picture_say_right_and_wrong(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    right, wrong, plain = retrieval.RIGHT, retrieval.WRONG, retrieval.PLAIN
     lines: list[tuple[str, str]] = []
     monkeypatch.setattr(retrieval, "_write_captions", lambda sheet, corner, told: lines.extend(told))
     picture = PIL.Image.new("RGB", (40, 30))
     draw_sheet(FOUND, SCORES, [picture, picture], [0, 1], tmp_path / "sheet.png")
     assert lines == [
-        (retrieval.WRONG, "1. wrong: a cat"), (retrieval.WRONG, "2. wrong: a bus"), (retrieval.WRONG, "3. wrong: a hat"),
-        (retrieval.PLAIN, "a right caption is found at rank 5: a dog"),
-        (retrieval.WRONG, "1. wrong: a dog"), (retrieval.WRONG, "2. wrong: a bus"), (retrieval.RIGHT, "3. right: a cat"),
-        (retrieval.PLAIN, "a right caption is found at rank 3: a cat"),
+        (wrong, "1. wrong: a cat"), (wrong, "2. wrong: a bus"), (wrong, "3. wrong: a hat"),
+        (plain, "a right caption is found at rank 5: a dog"),
+        (wrong, "1. wrong: a dog"), (wrong, "2. wrong: a bus"), (right, "3. right: a cat"),
+        (plain, "a right caption is found at rank 3: a cat"),
     ]  # fmt: skip
 
 

@@ -26,7 +26,8 @@ def test_weights_of_another_size(world: World) -> None:
 
 def test_a_configuration_of_another_kind(world: World) -> None:
     detector = CONFIGS / "detector" / "small_world.yaml"
-    refused(call(["evaluate", "-c", str(detector), "--weights", str(world.run)]), "is of kind detector", "kind pretrain")
+    done = call(["evaluate", "-c", str(detector), "--weights", str(world.run)])
+    refused(done, f"{detector}: is of kind detector", "needs one of kind pretrain")
 
 
 def test_answers_of_another_split(world: World, tmp_path: Path) -> None:

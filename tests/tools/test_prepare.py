@@ -7,8 +7,7 @@ import pytest
 from PIL import Image
 
 from tests import mini_world
-from tests.mini_world import IMAGES, World, call, refused
-from tests.tools.test_train import needs_namespaces, on_a_disk
+from tests.mini_world import IMAGES, World, call, needs_namespaces, on_a_disk, refused
 from unimo_paddle.corpus import Corpus
 
 
@@ -29,8 +28,10 @@ LINES = """\
 {"id": "e", "image": "good.jpg", "capions": ["a dog"]}
 no JSON
 """
-FAULTS = [":2: captions without an image", ":3: the image ", "none.jpg does not exist", ":4: ", "broken.png is no image",
-          ":5: 'capions' is not a key of this format; did you mean 'captions'?", ":6: column 1 is not JSON"]  # fmt: skip
+FAULTS = [
+    ":2: captions without an image", ":3: the image ", "none.jpg does not exist", ":4: ", "broken.png is no image",
+    ":5: 'capions' is not a key of this format; did you mean 'captions'?", ":6: column 1 is not JSON",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", ["ingest", "validate"])
@@ -96,6 +97,7 @@ def test_what_rewriting_and_tokenizing_need(prepared: World, tmp_path: Path) -> 
 
 @needs_namespaces
 def test_a_full_disk_names_the_file(prepared: World, tmp_path: Path) -> None:
-    done = mini_world.run(prepared.make_scenes(tmp_path / "disk" / "scenes"), *on_a_disk("size=200k", tmp_path / "disk"))
+    before = on_a_disk("size=200k", tmp_path / "disk")
+    done = mini_world.run(prepared.make_scenes(tmp_path / "disk" / "scenes"), *before)
     refused(done, f"{tmp_path}/disk/scenes/", "the disk is full: free some space", status=1)
     assert ".tmp-" not in done.out

@@ -1,18 +1,15 @@
 """tools/train.py: requests that cannot be met, told in one message; a full disk; the first line's time."""
 
 import os
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
 from tests import mini_world
-from tests.mini_world import CONFIGS, STEPS, World, call, refused
+from tests.mini_world import CONFIGS, STEPS, World, call, needs_namespaces, on_a_disk, refused
 
 TINY = ["train", "-c", str(CONFIGS / "pretrain_tiny.yaml"), "-o"]
-HAS_NAMESPACES = subprocess.run(["unshare", "-Urm", "true"], capture_output=True, check=False).returncode == 0
-needs_namespaces = pytest.mark.skipif(not HAS_NAMESPACES, reason="a small disk needs user namespaces (unshare)")
 
 
 @pytest.mark.parametrize(
@@ -83,15 +80,6 @@ def test_features_that_are_no_numbers_stop_the_training(world: World, tmp_path: 
     done = call(world.pretrain(tmp_path / "run", f"data.regions={nan_store}"))
     refused(done, "image '", "has regions that hold NaN or infinity", "tools/extract.py verify")
     assert not list((tmp_path / "run").glob("checkpoints/*"))
-
-
-SMALL_DISK = 'mount -t tmpfs -o "$1" none "$2" && shift 2 && "$@"; status=$?; find "$0" -name ".tmp-*"; exit $status'
-
-
-def on_a_disk(options: str, folder: Path) -> list[str]:
-    """What goes before a command line to run it with a disk of its own in `folder`."""
-    folder.mkdir()
-    return ["unshare", "-Urm", "sh", "-c", SMALL_DISK, str(folder), options, str(folder)]
 
 
 @needs_namespaces
