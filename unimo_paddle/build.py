@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from unimo_paddle.vision.detector import StoredDetector
 
 SHEET_ROWS = 12
+STATISTICS_IMAGES = 1000
 
 
 def train(run: Run, restart: bool = False) -> None:
@@ -62,9 +63,13 @@ def pretrain(run: PretrainRun, restart: bool) -> None:
         Corpus(run.data.corpus), run.data.split, store, tokenizer, pair_settings(run), run.train.seed
     )
     model = build_model(run, tokenizer, store)
+    fresh = list(model.state_dict())
     if run.model.weights:
         fresh = load_weights(model, run.model.weights)
         say(f"weights from {run.model.weights}; {len(fresh)} parameters start at random")
+    if "encoder.image_projection.weight" in fresh:
+        mean, spread = store.feature_statistics(STATISTICS_IMAGES)
+        model.encoder.center_images(paddle.to_tensor(mean), paddle.to_tensor(spread))
     directory = claim_directory(run, restart)
     weights = run.objectives.weights()
     with Prefetch(stream.batch) as ahead:

@@ -63,6 +63,16 @@ class RegionStore:
     def __contains__(self, image_id: object) -> bool:
         return image_id in self._places
 
+    def feature_statistics(self, images: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return mean and deviation of the features over the regions of at most `images` images, evenly chosen.
+
+        Both float32 [D]; a number that never varies gets the deviation 1.
+        """
+        chosen = self.ids[:: max(1, len(self) // images)][:images]
+        features = np.concatenate([self.read(image_id).features for image_id in chosen]).astype(np.float64)
+        spread = features.std(axis=0)
+        return features.mean(axis=0).astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32)
+
     def require_whole(self) -> None:
         """Raise UserError naming every shard that is missing or cut short, before hours of work meet the first one."""
         faults = [fault for shard in self._shards if (fault := shard.size_fault(self.meta))]

@@ -84,6 +84,17 @@ class Unimo(nn.Layer):
         # Dropout is by element, so one call after joining is the release's two before it.
         return F.dropout(x_BSH, self.dropout, training=self.training)
 
+    def center_images(self, mean: Tensor, spread: Tensor) -> None:
+        """Let the untrained image projection see features as if they had mean 0 and deviation 1 in each number.
+
+        mean, spread: float [D], over many regions. A detector's features are rectified, so most of each is the same for
+        all regions; from plain random weights, images start out so alike that the words have long settled before the
+        regions say anything. Only the start changes, not the function: (f - mean) / spread is linear in f.
+        """
+        weight = self.image_projection.weight / spread.unsqueeze(1)
+        self.image_projection.weight.set_value(weight)
+        self.image_projection.bias.set_value(-paddle.matmul(mean, weight))
+
     def embed_image(self, features: Tensor, locations: Tensor) -> Tensor:
         """Return float [B, R, H] before dropout. features: float [B, R, D]; locations: float [B, R, 5]."""
         return self.image_norm(self.image_projection(features) + self.location_projection(locations))
