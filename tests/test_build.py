@@ -49,7 +49,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_run(folder: Path, *overrides: str) -> PretrainRun:
     run = load_run(CONFIGS / "pretrain_tiny.yaml", [
         f"data.corpus={folder}/corpus", f"data.regions={folder}/regions", f"data.tokenizer={folder}/tokenizer",
-        "model.layers=1", "model.width=16", "model.heads=2", "model.max_positions=40", *overrides,
+        "model.layers=1", "model.width=16", "model.heads=2", "model.max_positions=64",
+        "evaluation.answers=null", "evaluation.captions_per_image=5", *overrides,
     ])  # fmt: skip
     assert isinstance(run, PretrainRun)
     return run
@@ -82,11 +83,16 @@ def test_every_number_of_the_stream_comes_from_its_setting(folder: Path) -> None
     assert len(fields(PairSettings)) == len(given)
 
 
+def test_without_the_contrast_no_rewrites_are_drawn_or_wanted(folder: Path) -> None:
+    settings = build.pair_settings(make_run(folder, "objectives.contrastive=0", "data.negatives=3"))
+    assert (settings.positives, settings.negatives) == (0, 0)
+
+
 def test_the_model_takes_its_sizes_from_run_tokenizer_and_store(folder: Path) -> None:
     tokenizer = tokenizer_of(folder)
     model = build.build_model(make_run(folder), tokenizer, RegionStore(folder / "regions"))
     assert asdict(build.sizes_of(model)) == {
-        "vocab_size": tokenizer.vocab_size, "width": 16, "layers": 1, "heads": 2, "max_positions": 40,
+        "vocab_size": tokenizer.vocab_size, "width": 16, "layers": 1, "heads": 2, "max_positions": 64,
         "feature_width": FEATURES, "classes": len(CLASSES),
     }  # fmt: skip
     assert model.language_head.bias.shape == [tokenizer.vocab_size]

@@ -38,6 +38,12 @@ def test_exit_codes_and_messages(word, status, message):
     assert (done.returncode, done.stderr) == (status, message)
 
 
+def test_a_name_that_is_not_unicode_can_be_printed():
+    code = TOOL.replace("return int", "print(words[1]); return int")
+    done = subprocess.run([sys.executable, "-c", code, "0", b"caf\xe9"], capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"caf\\udce9\n", b"")
+
+
 def test_our_own_slip_keeps_its_traceback():
     done = subprocess.run([sys.executable, "-c", TOOL, "slip"], capture_output=True, text=True)
     assert done.returncode == 1

@@ -11,6 +11,8 @@ from unimo_paddle.errors import UserError
 from unimo_paddle.files import (
     atomic_directory,
     atomic_write,
+    files_below,
+    is_vacant,
     leftovers,
     read_json,
     read_jsonl,
@@ -57,6 +59,53 @@ def test_a_killed_write_leaves_only_a_leftover(tmp_path):
     assert names(tmp_path) == []
 
 
+def test_what_another_process_is_writing_is_no_leftover(tmp_path):
+    code = (
+        "import sys, time; from unimo_paddle.files import atomic_directory, atomic_write\n"
+        "with atomic_write(sys.argv[1] + '/a'), atomic_directory(sys.argv[1] + '/d'):\n"
+        "    print('in', flush=True); sys.stdin.read()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], **pipes) as process:
+        process.stdout.readline()
+        (tmp_path / ".tmp-stale").touch()
+        assert [path.name for path in leftovers(tmp_path)] == [".tmp-stale"]
+        assert is_vacant(tmp_path)
+        process.communicate(b"")
+    assert names(tmp_path) == ["a", "d"] and not is_vacant(tmp_path)
+
+
+def test_errors_name_the_file_that_was_wanted(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "x").touch()
+    with pytest.raises(IsADirectoryError) as error, atomic_write(tmp_path / "folder") as file:
+        file.write(b"x")
+    assert error.value.filename == str(tmp_path / "folder") and names(tmp_path) == ["folder"]
+
+
+def test_a_link_to_an_empty_folder_is_filled(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to("disk")
+    with atomic_directory(tmp_path / "link") as work:
+        (work / "x").touch()
+    assert (tmp_path / "link").is_symlink() and names(tmp_path / "disk") == ["x"]
+
+
+def test_files_below_a_folder(tmp_path):
+    for name in ("b/x.JPG", "a.jpg", "a.txt", "other/y.jpg"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).touch()
+    (tmp_path / "in" / "other").rename(tmp_path / "out")
+    (tmp_path / "in" / "linked").symlink_to(tmp_path / "out")
+    (tmp_path / "in" / "b" / "loop").symlink_to(tmp_path / "in")
+    (tmp_path / "in" / "folder.jpg").mkdir()
+    found = files_below(tmp_path / "in", {".jpg"})
+    assert [str(path.relative_to(tmp_path / "in")) for path in found] == ["a.jpg", "b/x.JPG", "linked/y.jpg"]
+    (tmp_path / "in" / "caf\udce9.jpg").touch()
+    with pytest.raises(UserError, match=r"1 file names are not UTF-8, e.g. .*caf.xe9.jpg'; rename them"):
+        files_below(tmp_path / "in", {".jpg"})
+
+
 def test_directory_appears_only_when_complete(tmp_path):
     target = tmp_path / "d"
     with pytest.raises(RuntimeError), atomic_directory(target) as work:
@@ -77,6 +126,7 @@ def test_directory_appears_only_when_complete(tmp_path):
         (b"\xff", r"byte 0 is not UTF-8"),
         (b"[" * 100_000, "nested too deeply"),
         (b"", "line 1 column 1"),
+        (b"1" * 5000, "f.json: the JSON cannot be read: Exceeds the limit"),
     ],
 )
 def test_json_faults_name_the_place(tmp_path, content, message):

@@ -115,7 +115,7 @@ def test_an_error_drops_the_open_shard_and_the_lock(store: Path) -> None:
 
 def test_another_detector_is_refused(store: Path) -> None:
     other = replace(META, detector="1" * 64, feature_width=16)
-    with pytest.raises(UserError, match=r"another detector: feature_width is 8, not 16; detector is 0+\S*, not 1+"):
+    with pytest.raises(UserError, match=r"or choice: feature_width is 8, not 16; detector is 0+\S*, not 1+"):
         RegionStoreWriter(store, other, 3)
 
 
@@ -223,3 +223,14 @@ def test_several_processes_read_one_store(store: Path) -> None:
         found = pool.starmap(_checksum, [(reader, image_id) for image_id in reader.ids])
     assert found == wanted
     assert pickle.loads(pickle.dumps(reader)).ids == reader.ids
+
+
+def test_feature_statistics_are_numpys(store: Path) -> None:
+    opened = RegionStore(store)
+    features = np.concatenate([opened.read(image_id).features for image_id in opened.ids])
+    mean, spread = opened.feature_statistics(len(opened))
+    np.testing.assert_allclose(mean, features.mean(0), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(spread, features.std(0), rtol=1e-5)
+    assert mean.dtype == spread.dtype == np.float32
+    first = opened.read(opened.ids[0]).features
+    np.testing.assert_allclose(opened.feature_statistics(1)[0], first.mean(0), rtol=1e-5, atol=1e-6)

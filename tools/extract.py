@@ -25,7 +25,8 @@ from unimo_paddle.console import fail, run_tool, say
 def main(words: list[str]) -> int:
     """Choose the command: extract is the one without a name."""
     command = words[0] if words and words[0] in ("show", "verify") else "extract"
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    shown = f"{Path(sys.argv[0]).name} {command}".removesuffix(" extract")
+    parser = argparse.ArgumentParser(shown, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     return {"extract": extract, "show": show, "verify": verify}[command](parser, words[command != "extract" :])
 
 
@@ -36,17 +37,18 @@ def extract(parser: argparse.ArgumentParser, words: list[str]) -> int:
     source.add_argument("--corpus", type=Path, help="corpus whose images are wanted")
     source.add_argument("--images", type=Path, help="folder of pictures, or a text file with one path a line")
     parser.add_argument("--out", type=Path, required=True, help="region store to make or to go on with")
-    parser.add_argument("--min-boxes", type=int, default=10, help="regions kept however unsure (default 10)")
-    parser.add_argument("--max-boxes", type=int, default=100, help="regions kept at most (default 100)")
-    parser.add_argument("--threshold", type=float, default=0.2, help="class probability that keeps one (default 0.2)")
+    own = "(default: as the detector's folder says)"
+    parser.add_argument("--min-boxes", dest="least", type=int, metavar="N", help=f"regions kept however unsure {own}")
+    parser.add_argument("--max-boxes", dest="most", type=int, metavar="N", help=f"regions kept at most {own}")
+    parser.add_argument("--threshold", type=float, metavar="P", help=f"class probability that keeps a region {own}")
     args = parser.parse_args(words)
     say(f"extracting regions into {args.out}")
     from unimo_paddle.vision import extract as extraction
     from unimo_paddle.vision.sources import corpus_images, listed_images
 
     images = corpus_images(args.corpus) if args.corpus else listed_images(args.images)
-    choice = extraction.Choice(args.threshold, args.min_boxes, args.max_boxes)
-    report = extraction.extract(args.detector, images, args.out, choice)
+    given = {name: value for name in ("threshold", "least", "most") if (value := getattr(args, name)) is not None}
+    report = extraction.extract(args.detector, images, args.out, given)
     say(f"{report.stored:,} images stored ({report.before:,} were there before), {len(report.skipped):,} skipped, "
         f"{report.seconds:.0f} s")
     return 0

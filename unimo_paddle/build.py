@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import paddle
 from numpy.typing import NDArray
+from PIL import Image
 
 from unimo_paddle.config import DetectorRun, OptimizerSettings, PretrainRun, Run, TrainSettings
 from unimo_paddle.console import say
@@ -33,7 +34,7 @@ from unimo_paddle.model.loading import load_weights
 from unimo_paddle.model.model_folder import SIZES_FILE, ModelSizes
 from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
 from unimo_paddle.regions import RegionStore
-from unimo_paddle.retrieval import candidates, draw_sheet
+from unimo_paddle.retrieval import Candidates, candidates, draw_sheet
 from unimo_paddle.tasks.pretraining import Pretraining
 
 if TYPE_CHECKING:
@@ -70,9 +71,8 @@ def pretrain(run: PretrainRun, restart: bool) -> None:
     if "encoder.image_projection.weight" in fresh:
         mean, spread = store.feature_statistics(STATISTICS_IMAGES)
         model.encoder.center_images(paddle.to_tensor(mean), paddle.to_tensor(spread))
-    directory = claim_directory(run, restart)
     weights = run.objectives.weights()
-    with Prefetch(stream.batch) as ahead:
+    with claim_directory(run, restart) as directory, Prefetch(stream.batch) as ahead:
         wanted = [name for name, weight in weights.items() if weight]
         work = Pretraining(model, ahead.batch, run.objectives.temperature, wanted)
         trainer(work, run.optimizer, run.train, weights, directory, {SIZES_FILE: asdict(sizes_of(model))}).run()
@@ -104,18 +104,20 @@ def train_detector(run: DetectorRun, restart: bool) -> None:
     model = detector.build_detector(shape)
     source = wanted.backbone_weights or detector.packaged_weights(wanted.backbone)
     detector.read_backbone_weights(model, source)
-    directory = claim_directory(run, restart)
-    cache = map_cache.cached_maps(
-        directory / "maps",
-        frozen.FrozenBackbone(model.backbone),
-        [(scene.id, scene.path) for scene in shown.scenes],
-        wanted.short_side,
-        wanted.long_side,
-        sha256_of(source),
-    )
-    work = training.DetectorWork(model, shown.scenes, cache, run.data.batch, run.train.seed)
-    trainer(work, run.optimizer, run.train, dict.fromkeys(training.LOSS_NAMES.values(), 1.0), directory).run()
-    finish_detector(run, detector.StoredDetector(model, shape, ""), directory / "detector")
+    kept = run.extraction
+    choice = settings.Choice(kept.score_threshold, kept.min_regions, kept.max_regions)
+    with claim_directory(run, restart) as directory:
+        cache = map_cache.cached_maps(
+            directory / "maps",
+            frozen.FrozenBackbone(model.backbone),
+            [(scene.id, scene.path) for scene in shown.scenes],
+            wanted.short_side,
+            wanted.long_side,
+            sha256_of(source),
+        )
+        work = training.DetectorWork(model, shown.scenes, cache, run.data.batch, run.train.seed)
+        trainer(work, run.optimizer, run.train, dict.fromkeys(training.LOSS_NAMES.values(), 1.0), directory).run()
+        finish_detector(run, detector.StoredDetector(model, shape, choice, ""), directory / "detector")
 
 
 def finish_detector(run: DetectorRun, trained: StoredDetector, finished: Path) -> None:
@@ -128,7 +130,7 @@ def finish_detector(run: DetectorRun, trained: StoredDetector, finished: Path) -
         if run.data.validation:
             scenes = annotations.read_annotations(run.data.validation, run.data.images).scenes
             notes["validation"] = {"pictures": len(scenes), **asdict(judge.judge(trained, scenes))}
-        detector.save_detector(trained.detector, trained.settings, finished, notes)
+        detector.save_detector(trained, finished, notes)
     say(f"the detector is in {finished}")
     scores = read_json(finished / detector.DESCRIPTION)["notes"].get("validation")
     if scores:
@@ -161,14 +163,14 @@ def trainer(
 
 
 def pair_settings(run: PretrainRun) -> PairSettings:
-    """Return the numbers of the pair stream."""
-    data, masking = run.data, run.masking
+    """Return the numbers of the pair stream; without a weight for the contrast no rewrites are drawn or wanted."""
+    data, masking, contrast = run.data, run.masking, run.objectives.contrastive > 0
     return PairSettings(
         batch_pairs=data.batch,
         max_tokens=data.max_tokens,
         max_regions=data.max_regions,
-        positives=data.positives,
-        negatives=data.negatives,
+        positives=data.positives if contrast else 0,
+        negatives=data.negatives if contrast else 0,
         span_rate=masking.span_rate,
         fragment_rate=masking.fragment_rate,
         region_rate=masking.region_rate,
@@ -239,7 +241,8 @@ def retrieval_scores(
     if missing:
         raise UserError(
             f"{run.data.regions} lacks the regions of {len(missing)} of {len(image_ids)} images, e.g. "
-            f"{', '.join(missing[:5])}; extract them: tools/extract.py --corpus {run.data.corpus} --out {store.path}"
+            f"{', '.join(missing[:5])}; extract them: tools/extract.py --detector DIR --corpus {run.data.corpus} "
+            f"--out {store.path}"
         )
     model = load_model(run, weights, tokenizer, store)
     images = [encode_image(store.read(image_id), image_id, run.data.max_regions) for image_id in image_ids]
@@ -258,6 +261,8 @@ def evaluate(run: PretrainRun, weights: Path, sheet: Path | None) -> dict[str, f
         Corpus(run.data.corpus), run.evaluation.split, run.evaluation.captions_per_image, run.evaluation.answers
     )
     say(f"{len(found.image_ids)} images and {len(found.captions)} captions of split {run.evaluation.split!r}")
+    rows = list(range(0, len(found.image_ids), max(1, len(found.image_ids) // SHEET_ROWS)))[:SHEET_ROWS]
+    shown = sheet_pictures(run, found, rows, sheet) if sheet else []  # first: a missing one must not cost the scores
     scores = retrieval_scores(run, weights, found.image_ids, found.captions)
     directions = {
         "image to text": recall(scores.T, found.is_right.T, KS),
@@ -266,15 +271,20 @@ def evaluate(run: PretrainRun, weights: Path, sheet: Path | None) -> dict[str, f
     for line in table(directions):
         say(line)
     if sheet:
-        from unimo_paddle.vision.pictures import open_upright
-        from unimo_paddle.vision.show import draw_regions
-
-        store = RegionStore(run.data.regions)
-        rows = list(range(0, len(found.image_ids), max(1, len(found.image_ids) // SHEET_ROWS)))[:SHEET_ROWS]
-        drawn = [
-            draw_regions(open_upright(found.image_paths[i]), store.read(found.image_ids[i]), store.meta.classes)
-            for i in rows
-        ]
-        draw_sheet(found, scores, drawn, rows, sheet)
+        draw_sheet(found, scores, shown, rows, sheet)
         say(f"pictures with their regions and the captions found: {sheet}")
     return as_json(directions)
+
+
+def sheet_pictures(run: PretrainRun, found: Candidates, rows: Sequence[int], sheet: Path) -> list[Image.Image]:
+    """Return the images of these rows with their regions drawn; UserError when one, or the sheet, cannot be had."""
+    from unimo_paddle.vision.pictures import open_upright
+    from unimo_paddle.vision.show import draw_regions
+
+    if sheet.is_dir():
+        raise UserError(f"--sheet {sheet} is a folder; name a PNG file")
+    store = RegionStore(run.data.regions)
+    return [
+        draw_regions(open_upright(found.image_paths[i]), store.read(found.image_ids[i]), store.meta.classes)
+        for i in rows
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,7 @@ _ADVICE = {
     errno.EROFS: "the file system is read-only: choose another folder",
     errno.ENOENT: "no such file or folder: check the path",
     errno.ENOTDIR: "a part of the path is a file, not a folder: check the path",
+    errno.EEXIST: "there is such a file already; a folder is wanted",
     errno.EISDIR: "this is a folder; a file is wanted",
     errno.EMFILE: "too many open files: raise `ulimit -n`",
 }
@@ -77,6 +79,9 @@ def run_tool(main: Callable[[list[str]], int]) -> NoReturn:
     A UserError or an error of the system (disk full, no permission) becomes one `error:` message; anything else is a
     fault of ours and shows its traceback.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names need not be Unicode, terminals not UTF-8
     try:
         status = main(sys.argv[1:])
     except UserError as error:

@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Generic, TypeVar, Union, overload
 
 from unimo_paddle.corpus_shards import MANIFEST, Manifest, Shard, read_shard, remove_orphans, stored_path, write_shard
+from unimo_paddle.corpus_shards import REWRITES as REWRITES
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import leftovers, lock_directory
 
@@ -154,11 +155,12 @@ class Corpus:
         Raises UserError when they are absent, unfinished or older than the pairs.
         """
         shards = self._shards("rewrites", split)
-        source = self.manifest.sources.get(f"rewrites-{split}")
+        source = self.manifest.sources.get(REWRITES + split)
         wanted = [shard.sha256 for shard in self._shards("pairs", split)]
         if source is None or not source.complete or [shard.of for shard in shards] != wanted:
             raise UserError(f"the pairs of split {split!r} in {self.path} have no rewrites that belong to them; "
-                            f"make them with: tools/prepare.py rewrite --corpus {self.path}")
+                            f"make them with: tools/prepare.py rewrite --corpus {self.path} --splits {split} "
+                            f"--vocabulary DIR")
         return Records(self.path, shards, _make_rewrites)
 
     def verify(self) -> list[str]:

@@ -15,6 +15,7 @@ from unimo_paddle.files import atomic_write, read_json, sha256_of, write_json
 
 SCHEMA = 1
 MANIFEST = "corpus.json"
+REWRITES = "rewrites-"   # begins the names of the sources that rewriting makes
 COLUMNS = {   # name and Arrow type of each column, in the order of the record's fields
     "texts": {"id": "string", "text": "string"},
     "images": {"id": "string", "path": "string", "width": "int32", "height": "int32"},
@@ -120,7 +121,7 @@ class Manifest:
         """
         names = [name for name, source in self.sources.items() if not source.complete]
         stopped = [f"the ingest of {name!r} was interrupted; run the same command again"
-                   for name in names if not name.startswith("rewrites-")]
+                   for name in names if not name.startswith(REWRITES)]
         look = _content_faults if content else _size_faults
         return stopped + [fault for shard in self.shards for fault in look(root / shard.file, shard)]
 

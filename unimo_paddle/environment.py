@@ -22,7 +22,7 @@ def settings() -> dict[str, str]:
         "MKL_NUM_THREADS": str(available_cores()),
         "FLAGS_use_stride_kernel": "0",
         "GLOG_minloglevel": "2",
-        "PYTHONWARNINGS": "ignore:No ccache found",
+        "PYTHONWARNINGS": "ignore:No ccache found,ignore:Image size",  # the latter: Pillow's above 89 million pixels
         "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
         "MALLOC_TRIM_THRESHOLD_": str(1 << 31),
         "MALLOC_TOP_PAD_": str(64 << 20),

@@ -43,6 +43,7 @@ class StoreMeta:
 
     family: stores of two families must not be mixed.  classes: names, classes[0] the background.
     class_top_k: how many class probabilities are kept a region.  detector: SHA-256 of the detector's weights.
+    choice: which of the found regions were kept, in words.
     """
 
     family: str
@@ -50,6 +51,7 @@ class StoreMeta:
     classes: tuple[str, ...]
     class_top_k: int
     detector: str
+    choice: str = ""
 
     @property
     def kept(self) -> int:
@@ -157,7 +159,10 @@ def read_meta(path: Path) -> StoreMeta:
         raise UserError(f"{file}: schema is {schema!r}, this version reads {SCHEMA}; extract the regions anew")
     try:
         names = tuple(value["classes"])
-        return StoreMeta(value["family"], value["feature_width"], names, value["class_top_k"], value["detector"])
+        return StoreMeta(
+            value["family"], value["feature_width"], names, value["class_top_k"], value["detector"],
+            value.get("choice", ""),
+        )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise UserError(f"{file} does not describe a region store: {error}; extract the regions anew") from None
 

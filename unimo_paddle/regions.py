@@ -108,7 +108,7 @@ class RegionStoreWriter:
     """
 
     def __init__(self, path: Path | str, meta: StoreMeta, images_per_shard: int) -> None:
-        """Open or create; UserError when another process writes to the store or it was made with another detector."""
+        """Open or create; UserError when another process writes to it or another detector or choice made it."""
         assert images_per_shard > 0
         if len(meta.classes) > np.iinfo(np.uint16).max:
             raise UserError(f"a region store holds at most 65535 classes, not {len(meta.classes)}")
@@ -154,7 +154,8 @@ class RegionStoreWriter:
                   if found[name] != wanted[name]]  # fmt: skip
         if faults:
             raise UserError(
-                f"{self.path} holds regions of another detector: {'; '.join(faults)}; name another folder or remove it"
+                f"{self.path} holds regions of another detector or choice: {'; '.join(faults)}; give the same, name "
+                f"another folder or remove it"
             )
 
     def _write_shard(self) -> None:
@@ -211,5 +212,5 @@ def _value_faults(shard: Shard, meta: StoreMeta) -> list[str]:
 
 
 def _short(value: object) -> str:
-    text = str(value)
+    text = str(value) or "not recorded"
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -42,7 +42,10 @@ def read_safetensors(path: Path) -> dict[str, Array]:
     strange = {name: entry["dtype"] for name, entry in header.items() if entry["dtype"] not in _DTYPES}
     if strange:
         raise UserError(f"{path}: holds number types that are not read here: {strange}")
-    return {name: _array(data[start:], entry) for name, entry in header.items()}
+    try:
+        return {name: _array(data[start:], entry) for name, entry in header.items()}
+    except ValueError as fault:  # shapes that the library lets pass and no array can have
+        raise UserError(f"{path}: holds a shape that no array has: {fault}; fetch it again") from fault
 
 
 def _array(data: Array, entry: Mapping[str, Any]) -> Array:

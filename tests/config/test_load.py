@@ -101,6 +101,7 @@ def test_missing_settings_are_explained(write):
     (["optimizer.warmup_steps=100"], "optimizer.warmup_steps is 100, which leaves nothing of the 100 steps"),
     (["data.max_tokens=600"], "data.max_tokens is 600, but the position table has room for 512"),
     (["data.negatives=0"], "data.negatives is 0, which leaves the contrastive loss nothing"),
+    (["data.batch=1", "objectives.in_batch=1"], "data.batch is 1, which leaves the contrast within the batch no"),
     ([f"objectives.{name}=0" for name in ("masked_language", "seq2seq", "region_regression", "region_classification",
                                           "contrastive")], "all other weights are 0"),
 ])

@@ -67,6 +67,17 @@ def test_damage_is_named_and_the_one_before_is_taken(checkpoints, name, damage, 
     assert checkpoints.newest().step == 2
 
 
+def test_a_damaged_later_one_never_costs_a_sound_one(tmp_path):
+    """Saving between the sound and the damaged one: the damaged one must not count among the last that stay."""
+    checkpoints = Checkpoints(tmp_path, keep_last=1)
+    save(Checkpoints(tmp_path, keep_last=2), 2)
+    damaged = save(Checkpoints(tmp_path, keep_last=2), 9)
+    cut(damaged / "model.safetensors")
+    assert checkpoints.newest().step == 2
+    assert save(checkpoints, 5).is_dir()
+    assert checkpoints.newest().step == 5
+
+
 def test_all_damaged_is_an_error(checkpoints):
     cut(save(checkpoints, 1) / "model.safetensors")
     with pytest.raises(UserError, match="--restart"):

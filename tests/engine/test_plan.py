@@ -32,7 +32,8 @@ def test_the_published_sizes(size, count, width):
 
 
 def test_what_data_will_say_is_named_as_assumed():
-    lines = describe(load_run(CONFIGS / "pretrain_tiny.yaml", ["model.vocabulary=900", "train.steps=500"]), pairs=2000)
+    lines = describe(load_run(CONFIGS / "pretrain_tiny.yaml", [
+        "model.vocabulary=900", "train.steps=500", "data.batch=32"]), pairs=2000)
     assert "assumed until the data says: model.feature_width 2,048, model.region_classes 1,601" in lines
     assert any("16,000 pairs in all: 8.0 epochs of 2,000 pairs" in line for line in lines)
 
@@ -91,9 +92,27 @@ def random_sequences(batch, regions, tokens):
 def test_a_step_by_hand():
     run = load_run(CONFIGS / "pretrain_tiny.yaml", [
         "data.batch=2", "data.positives=1", "data.negatives=2", "data.max_tokens=8", "data.max_regions=3",
-        "model.dropout=0", "model.attention_dropout=0", "model.layers=1", "model.width=4", "model.heads=2"])
+        "model.dropout=0", "model.attention_dropout=0", "model.layers=1", "model.width=4", "model.heads=2",
+        "masking.span_rate=0.15", "masking.fragment_rate=0.25", "objectives.in_batch=0"])
     shape = Shape(vocabulary=10, width=4, layers=1, heads=2, feature_width=6, classes=5, max_positions=20)
     assert sequences_per_pair(run) == 6
     # 12 positions: 16 * 4 floats, 2 * 12 of softmax; 2 * 12 of mask, 6 + 3 * 4 of embeddings. 2 * 8 * 0.25 labelled.
     by_hand = 2 * 6 * 12 * 4 * (64 + 24 + 24 + 18) + 2 * 4 * 10 * 4
     assert step_activations(run, shape, 2) == by_hand
+
+
+@pytest.mark.parametrize(("off", "times"), [((), 8), (("in_batch",), 7), (("masked_language",), 8),
+                                            (("masked_language", "seq2seq"), 7),
+                                            (("region_regression", "region_classification", "contrastive"), 2)])
+def test_only_what_has_a_weight_is_encoded(off, times):
+    """tests/tasks/test_pretraining.py holds the same numbers against the task itself."""
+    run = load_run(CONFIGS / "pretrain_base.yaml", ["objectives.in_batch=1", *(f"objectives.{name}=0" for name in off)])
+    assert (run.data.positives, run.data.negatives) == (1, 3)
+    assert sequences_per_pair(run) == times
+    assert any(f"a pair is encoded {times} times" in line for line in describe(run))
+
+
+def test_fragments_without_weight_label_nothing():
+    base, shape = CONFIGS / "pretrain_base.yaml", Shape(100, 4, 1, 2, 6, 5, 130)
+    both, spans = (step_activations(load_run(base, more), shape, 1) for more in ([], ["objectives.seq2seq=0"]))
+    assert both - spans == 2 * (32 - 19) * 100 * 4  # a quarter and 15 % of 128 tokens, two rows of logits each

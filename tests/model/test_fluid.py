@@ -64,6 +64,7 @@ LIES = {
     "negative dim": (variable(NUMBERS, dims=(-2, -3)), "dims .-2, -3. are negative"),
     "product wraps to 24 bytes": (variable(NUMBERS, dims=(2**62 + 6,)), "needs 18446744073709551640 bytes"),
     "huge": (variable(NUMBERS, dims=(2**40, 2**40)), "needs 4835703278458516698824704 bytes"),
+    "no memory holds it": (variable(NUMBERS[:0], dims=(0, 2**62, 2**62)), "array is too big"),
     "many dims": (variable(NUMBERS, dims=(1,) * 40), "too many"),
     "unknown type": (variable(NUMBERS, kind=7), "number type 7 is unknown"),
     "no type": (variable(NUMBERS, desc=description(5, (2, 3))[2:]), "number type None"),

@@ -1,6 +1,7 @@
 import pytest
 
 from tests.model.text_runner import build
+from unimo_paddle.errors import UserError
 from unimo_paddle.model.model_folder import ModelSizes
 from unimo_paddle.model.names import IMAGE, TEXT, name_table
 from unimo_paddle.model.unimo import parameter_count
@@ -21,6 +22,11 @@ def test_the_encoder_part_has_the_published_size(layers, width, millions):
     count = sum(shape[0] * (shape[1] if len(shape) == 2 else 1) for shape in shapes)
     assert count == parameter_count(50265, width, layers, 2048)
     assert round(count / 1e6, 2) == millions
+
+
+def test_a_lying_number_of_layers_fills_no_memory():
+    with pytest.raises(UserError, match="a model of 100000000 layers is not read here"):
+        name_table(10**8)
 
 
 def test_names_of_the_release_and_of_transformers():

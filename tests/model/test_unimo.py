@@ -161,3 +161,13 @@ def test_names_that_checkpoints_hold():
         "encoder.position_embedding.weight",
         "language_head.bias",
     }
+
+
+def test_centred_start_is_the_old_projection_of_standardised_features():
+    paddle.seed(5)
+    model = Unimo(9, 8, 1, 2, feature_width=6)
+    features = np.random.default_rng(2).normal(3.0, 2.0, (50, 6)).astype(np.float32)
+    mean, spread = features.mean(0), features.std(0)
+    wanted = ((features - mean) / spread) @ model.image_projection.weight.numpy()
+    model.center_images(paddle.to_tensor(mean), paddle.to_tensor(spread))
+    np.testing.assert_allclose(model.image_projection(paddle.to_tensor(features)).numpy(), wanted, atol=1e-6)

@@ -1,20 +1,24 @@
 """The task's losses against the slow oracles, example by example and without padding."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import paddle
 import pytest
 
 from tests.reference import objectives as oracle
+from unimo_paddle.config import load_run
 from unimo_paddle.data import masking
 from unimo_paddle.data.batch import PairBatch, Sequences, language_labels, pad, visual_labels
 from unimo_paddle.data.encode import ImageRow, TextRow
 from unimo_paddle.data.patterns import bidirectional, image_prefix, separate
+from unimo_paddle.engine.plan import sequences_per_pair
 from unimo_paddle.model.inputs import to_tensors
 from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
 from unimo_paddle.tasks.pretraining import LANGUAGE, VISUAL, Pretraining
 
+CONFIG = Path(__file__).resolve().parents[2] / "configs" / "pretrain_base.yaml"
 VOCABULARY, WIDTH, FEATURES, CLASSES, MASK = 30, 16, 6, 5, 29
 SHAPES = [(4, 9), (7, 5), (3, 12)]  # regions and words of each pair
 POSITIVES, NEGATIVES, TEMPERATURE = 1, 2, 0.5
@@ -170,6 +174,23 @@ def test_an_objective_without_weight_costs_no_forward(
     model.encoder.register_forward_pre_hook(lambda layer, inputs: calls.append(1))
     losses = Pretraining(model, make_batch, TEMPERATURE, wanted).losses(make_batch("bidirectional"))
     assert (len(calls), set(losses)) == (forwards, names)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [ALL, ALL - {"in_batch"}, ALL - {"contrastive"}, {"in_batch"}, {"region_regression", "seq2seq"}, {*VISUAL}],
+    ids=lambda wanted: ",".join(sorted(wanted)),
+)
+def test_the_plan_counts_what_a_step_encodes(model: UnimoForPretraining, wanted: set[str]) -> None:
+    run = load_run(
+        CONFIG,
+        [f"data.positives={POSITIVES}", f"data.negatives={NEGATIVES}"]
+        + [f"objectives.{name}={float(name in wanted)}" for name in ALL],
+    )
+    encoded: list[int] = []
+    model.encoder.register_forward_pre_hook(lambda layer, inputs: encoded.append(len(inputs[0].is_pad)))
+    Pretraining(model, make_batch, TEMPERATURE, wanted).losses(make_batch("seq2seq"))
+    assert sum(encoded) == sequences_per_pair(run) * len(SHAPES)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.mini_world import CONFIGS, World, call, refused
+from unimo_paddle.corpus import Corpus
 
 
 @pytest.mark.parametrize("folder", ["corpus", "none"])
@@ -32,10 +33,23 @@ def test_a_configuration_of_another_kind(world: World) -> None:
 
 def test_answers_of_another_split(world: World, tmp_path: Path) -> None:
     other = world.scenes / "retrieval" / "composition.json"
-    refused(call(world.evaluate("-o", f"evaluation.answers={other}")), f"{other} says nothing of 80 of 80 captions")
+    refused(call(world.evaluate("-o", f"evaluation.answers={other}")), f"{other} says nothing of 16 of 16 captions")
     refused(call(world.evaluate("-o", f"evaluation.answers={tmp_path}/x")), f"{tmp_path}/x does not exist")
     (tmp_path / "list.json").write_text("[]")
     refused(call(world.evaluate("-o", f"evaluation.answers={tmp_path}/list.json")), "`caption_images`", "is wanted")
+
+
+def test_a_missing_picture_is_told_before_the_scoring(world: World, tmp_path: Path) -> None:
+    """The sheet comes last, but what it needs is looked at first."""
+    picture = Corpus(world.corpus).images("test")[0].path
+    aside = picture.rename(tmp_path / "aside.jpg")
+    try:
+        done = call(world.evaluate("--sheet", str(tmp_path / "sheet.png")))
+    finally:
+        aside.rename(picture)
+    refused(done, f"{picture} does not exist")
+    assert "R@1" not in done.out
+    refused(call(world.evaluate("--sheet", str(tmp_path))), f"--sheet {tmp_path} is a folder; name a PNG file")
 
 
 def test_the_answer_depends_on_the_weights_alone(world: World) -> None:

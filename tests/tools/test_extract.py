@@ -79,7 +79,7 @@ def test_a_store_of_another_detector_is_not_added_to(world: World, tmp_path: Pat
     shutil.copytree(world.regions, tmp_path / "other")
     meta = tmp_path / "other" / "regions.json"
     meta.write_text(meta.read_text().replace('"small-world"', '"visual-genome"'))
-    refused(call(world.extract(tmp_path / "other")), "regions of another detector: family is visual-genome")
+    refused(call(world.extract(tmp_path / "other")), "regions of another detector or choice: family is visual-genome")
 
 
 def test_show_draws_the_picture_with_its_boxes(world: World, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from PIL import Image
 
 from unimo_paddle.vision.annotations import Annotations, read_annotations
 from unimo_paddle.vision.detector import StoredDetector, build_detector, load_detector, save_detector
-from unimo_paddle.vision.settings import DetectorSettings
+from unimo_paddle.vision.settings import Choice, DetectorSettings
 
 COLOURS = {"red": (220, 40, 40), "blue": (40, 40, 220)}
 
@@ -50,7 +50,8 @@ def settings(scenes: Annotations) -> DetectorSettings:
 def detector_folder(settings: DetectorSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     paddle.seed(3)
     path = tmp_path_factory.mktemp("detector") / "tiny"
-    save_detector(build_detector(settings), settings, path, {"trained": "not at all"})
+    made = StoredDetector(build_detector(settings), settings, Choice(0.2, 3, 6), "")
+    save_detector(made, path, {"trained": "not at all"})
     yield path
 
 

@@ -15,7 +15,7 @@ from unimo_paddle.files import sha256_of
 from unimo_paddle.vision import detector as detectors
 from unimo_paddle.vision.compat import RegionAssigner
 from unimo_paddle.vision.detector import FuseLevels, StoredDetector, build_detector, load_detector, save_detector
-from unimo_paddle.vision.settings import DetectorSettings
+from unimo_paddle.vision.settings import Choice, DetectorSettings
 
 
 def inputs(stored: StoredDetector, batch: int) -> dict:
@@ -77,15 +77,16 @@ def test_unknown_backbone(settings: DetectorSettings) -> None:
 
 def test_folder_gives_the_same_detector(stored: StoredDetector, settings: DetectorSettings, tmp_path: Path) -> None:
     assert stored.settings == settings
-    digest = save_detector(stored.detector, settings, tmp_path / "copy", {"ap50": 0.5})
+    digest = save_detector(stored, tmp_path / "copy", {"ap50": 0.5})
     assert digest == stored.sha256 == sha256_of(tmp_path / "copy" / "detector.safetensors")
     value = json.loads((tmp_path / "copy" / "detector.json").read_text())
     assert value["notes"] == {"ap50": 0.5} and value["family"] == "small-world"
+    assert load_detector(tmp_path / "copy").choice == stored.choice == Choice(0.2, 3, 6)
     again = load_detector(tmp_path / "copy").detector.describe(inputs(stored, 1))
     for a, b in zip(again[0], stored.detector.describe(inputs(stored, 1))[0], strict=True):
         np.testing.assert_array_equal(a.numpy(), b.numpy())
     with pytest.raises(UserError, match="exists and is not empty"):
-        save_detector(stored.detector, settings, tmp_path / "copy", {})
+        save_detector(stored, tmp_path / "copy", {})
 
 
 def test_damaged_folders(detector_folder: Path, tmp_path: Path) -> None:

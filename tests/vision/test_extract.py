@@ -13,12 +13,11 @@ from unimo_paddle.errors import UserError
 from unimo_paddle.regions import Regions, RegionStore, verify
 from unimo_paddle.vision.annotations import Annotations
 from unimo_paddle.vision.detector import StoredDetector
-from unimo_paddle.vision.extract import Choice, Extractor, background_first, extract, select
+from unimo_paddle.vision.extract import Extractor, background_first, extract, select
 from unimo_paddle.vision.judge import compare, judge
 from unimo_paddle.vision.pictures import Picture
+from unimo_paddle.vision.settings import Choice
 from unimo_paddle.vision.show import draw_regions, show_regions
-
-CHOICE = Choice(0.2, 3, 6)
 
 
 def test_select_by_hand() -> None:
@@ -54,7 +53,7 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, Path]]:
 
 
 def test_every_size_is_stored_and_damage_skipped(detector_folder: Path, images: list, tmp_path: Path) -> None:
-    report = extract(detector_folder, images, tmp_path / "s", CHOICE, batch_images=2, images_per_shard=3)
+    report = extract(detector_folder, images, tmp_path / "s", {}, batch_images=2, images_per_shard=3)
     assert (report.stored, report.before, [s.id for s in report.skipped]) == (7, 0, ["broken"])
     assert (tmp_path / "s" / "skipped.txt").read_text().startswith(f"broken\t{images[2][1]}\t")
     store = RegionStore(tmp_path / "s")
@@ -67,7 +66,7 @@ def test_every_size_is_stored_and_damage_skipped(detector_folder: Path, images: 
 def test_regions_do_not_depend_on_the_batch(detector_folder: Path, images: list, tmp_path: Path) -> None:
     good = [image for image in images if image[0] != "broken"]
     for size in (1, 4):
-        extract(detector_folder, good, tmp_path / str(size), CHOICE, batch_images=size)
+        extract(detector_folder, good, tmp_path / str(size), {}, batch_images=size)
     one, four = RegionStore(tmp_path / "1"), RegionStore(tmp_path / "4")
     for image_id in one.ids:
         np.testing.assert_allclose(one.read(image_id).boxes, four.read(image_id).boxes, atol=0.05)
@@ -79,7 +78,7 @@ def test_goes_on_after_kill(detector_folder: Path, images: list, tmp_path: Path)
         import os, signal, sys
         from pathlib import Path
         from unimo_paddle import regions
-        from unimo_paddle.vision.extract import Choice, extract
+        from unimo_paddle.vision.extract import extract
         class Killed(regions.RegionStoreWriter):
             def append(self, image_id, found):
                 if len(self.done) == 4:
@@ -89,15 +88,15 @@ def test_goes_on_after_kill(detector_folder: Path, images: list, tmp_path: Path)
         module.RegionStoreWriter = Killed
         images = {[(i, str(p)) for i, p in images]!r}
         images = [(i, Path(p)) for i, p in images]
-        extract(Path({str(detector_folder)!r}), images, Path(sys.argv[1]), Choice(0.2, 3, 6), 2, 2)
+        extract(Path({str(detector_folder)!r}), images, Path(sys.argv[1]), {{}}, 2, 2)
     """
     out = tmp_path / "s"
     assert subprocess.run([sys.executable, "-c", code, str(out)], check=False).returncode == -signal.SIGKILL
     assert len(RegionStore(out)) == 4
-    report = extract(detector_folder, images, out, CHOICE, 2, 2)
+    report = extract(detector_folder, images, out, {}, 2, 2)
     assert (report.before, report.stored, len(report.skipped)) == (4, 3, 1)
     assert sorted(RegionStore(out).ids) == [f"id{i}" for i in range(7)] and verify(out) == []
-    again = extract(detector_folder, images[:2], out, CHOICE)
+    again = extract(detector_folder, images[:2], out, {})
     assert (again.before, again.stored) == (7, 0) and not (out / "skipped.txt").exists()
 
 
@@ -111,9 +110,19 @@ def test_choices_that_cannot_be(numbers: tuple, message: str) -> None:
 
 def test_clear_refusals(detector_folder: Path, images: list, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="1 occur again, the first: 'id0'"):
-        extract(detector_folder, [images[0], images[0]], tmp_path / "s", CHOICE)
+        extract(detector_folder, [images[0], images[0]], tmp_path / "s", {})
     with pytest.raises(UserError, match=r"none of the 1 images could be read; the first: .*broken\.jpg"):
-        extract(detector_folder, [images[2]], tmp_path / "s", CHOICE)
+        extract(detector_folder, [images[2]], tmp_path / "s", {})
+
+
+def test_another_choice_is_not_mixed_in(detector_folder: Path, images: list, tmp_path: Path) -> None:
+    """The detector's folder says what is kept, the caller may change it, and a store holds one choice only."""
+    extract(detector_folder, images[:1], tmp_path / "s", {"most": 4})
+    assert len(RegionStore(tmp_path / "s").read("id0").boxes) <= 4
+    assert RegionStore(tmp_path / "s").meta.choice == "class probability above 0.2, 3 to 4 regions"
+    with pytest.raises(UserError, match=r"choice is .* 3 to 4 regions, not .* 3 to 6 regions; give the same"):
+        extract(detector_folder, images[:2], tmp_path / "s", {})
+    assert extract(detector_folder, images[:2], tmp_path / "s", {"most": 4}).stored == 1
 
 
 def test_judging(stored: StoredDetector, scenes: Annotations) -> None:
@@ -144,7 +153,7 @@ def test_drawing(stored: StoredDetector, scenes: Annotations, tmp_path: Path) ->
 def test_extractor_keeps_the_order(stored: StoredDetector, scenes: Annotations) -> None:
     from unimo_paddle.vision.pictures import read_picture
 
-    extractor = Extractor(stored, CHOICE)
+    extractor = Extractor(stored)
     pictures = [read_picture(s.id, s.path, 64, 96) for s in scenes.scenes]
     alone = [extractor([picture])[0] for picture in pictures]
     for a, b in zip(extractor(pictures), alone, strict=True):

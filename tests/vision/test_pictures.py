@@ -1,12 +1,14 @@
 """Images of every mode, size and kind of damage."""
 
+import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from unimo_paddle.errors import UserError
+from unimo_paddle.prepare.ingest.intake import image_size
 from unimo_paddle.vision.pictures import (
     Picture,
     Unreadable,
@@ -34,6 +36,26 @@ def test_exif_rotation(tmp_path: Path) -> None:
     assert image.size == (16, 24)
     upright = np.asarray(image)
     assert upright[:7].min() == 255 and upright[9:].max() == 0  # the left is the top now
+
+
+@pytest.mark.parametrize("orientation", range(10))
+def test_every_orientation_is_pillows(tmp_path: Path, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    pixels = np.random.default_rng(0).integers(0, 255, (5, 7, 3)).astype(np.uint8)
+    path = save(tmp_path / "a.png", pixels, exif=exif)
+    with Image.open(path) as image:
+        np.testing.assert_array_equal(np.asarray(open_upright(path)), np.asarray(ImageOps.exif_transpose(image)))
+
+
+def test_other_faults_of_exif_do_no_harm(tmp_path: Path) -> None:
+    """The image's width is a fraction here, over which ImageOps.exif_transpose stumbles."""
+    entries = struct.pack("<HHIfHHIHH", 0x0100, 11, 1, 1.5, 0x0112, 3, 1, 6, 0)
+    exif = b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + entries + bytes(4)
+    path = save(tmp_path / "a.jpg", np.zeros((16, 24, 3), np.uint8), exif=exif)
+    with pytest.raises(struct.error), Image.open(path) as image:
+        ImageOps.exif_transpose(image)
+    assert open_upright(path).size == (16, 24) == image_size(path)
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "CMYK", "1", "YCbCr"])

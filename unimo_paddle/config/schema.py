@@ -142,7 +142,7 @@ class EvaluationSettings:
                                       may_change=True)
     answers: Path | None = setting(None, "JSON, caption id -> ids of all images that it is true of; left out: its own",
                                    may_change=True)
-    batch: int = setting(64, "pairs scored at once", at_least=1, may_change=True)
+    batch: int = setting(64, "sequences encoded at once", at_least=1, may_change=True)
     encoding: str = setting("joint", "joint: a forward pass for every image with every text; separate: one for each",
                             choices=("joint", "separate"), may_change=True)
 
@@ -175,6 +175,9 @@ class PretrainRun:
         if self.objectives.contrastive > 0 and self.data.negatives == 0:
             found.append(("data.negatives", "is 0, which leaves the contrastive loss nothing to tell apart; "
                                             "set at least 1, or objectives.contrastive to 0"))
+        if self.objectives.in_batch > 0 and self.data.batch == 1:
+            found.append(("data.batch", "is 1, which leaves the contrast within the batch no other pair; "
+                                        "set at least 2, or objectives.in_batch to 0"))
         return found
 
 

@@ -61,7 +61,8 @@ class Checkpoints:
                 write_json(folder / name, value)
             write_json(folder / STATE, {"step": step, **state})
             write_json(folder / MANIFEST, _manifest(folder))
-        for old in self._paths()[: -self.keep_last]:
+        sound = [one for one in self._paths() if _step_of(one) <= step]  # the run went back before any later one
+        for old in sound[: -self.keep_last]:
             shutil.rmtree(old)
         return path
 
@@ -84,7 +85,11 @@ class Checkpoints:
 
     def _paths(self) -> list[Path]:
         found = [path for path in self.directory.glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name)]
-        return sorted(found, key=lambda path: int(path.name[5:]))
+        return sorted(found, key=_step_of)
+
+
+def _step_of(path: Path) -> int:
+    return int(path.name.removeprefix("step-"))
 
 
 def read_snapshot(path: Path) -> Snapshot:

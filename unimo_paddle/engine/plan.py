@@ -130,8 +130,12 @@ def _memory_lines(run: PretrainRun, shape: Shape) -> list[str]:
 
 
 def step_activations(run: PretrainRun, shape: Shape, pairs: int) -> int:
-    """Return the activation bytes of one step with `pairs` pairs on this GPU; all objectives are kept at once."""
-    rate = max(run.masking.span_rate, run.masking.fragment_rate)
+    """Return the activation bytes of one step with `pairs` pairs on this GPU; all objectives are kept at once.
+
+    Steps take turns between spans and fragments: the one with more labels counts.
+    """
+    wanted, masking = run.objectives, run.masking
+    rate = max(masking.span_rate * (wanted.masked_language > 0), masking.fragment_rate * (wanted.seq2seq > 0))
     labelled = round(pairs * run.data.max_tokens * rate)
     rows = run.data.max_regions + 1 + run.data.max_tokens
     dropout = run.model.dropout > 0 or run.model.attention_dropout > 0
@@ -139,8 +143,21 @@ def step_activations(run: PretrainRun, shape: Shape, pairs: int) -> int:
 
 
 def sequences_per_pair(run: PretrainRun) -> int:
-    """Return how often a pair is encoded in a step: words hidden, regions hidden, and joint with each text."""
-    return 2 + 1 + run.data.positives + run.data.negatives
+    """Return how often a pair is encoded in a step that serves all objectives with a weight (tasks/pretraining.py)."""
+    return sum(_encodings(run).values())
+
+
+def _encodings(run: PretrainRun) -> dict[str, int]:
+    """Return how often a pair is encoded, by what for; an objective without weight costs nothing."""
+    wanted, data = run.objectives, run.data
+    group = f"the contrast of the caption, {data.positives} positives and {data.negatives} negatives"
+    times = {
+        "words hidden": int(wanted.masked_language > 0 or wanted.seq2seq > 0),
+        "regions hidden": int(wanted.region_regression > 0 or wanted.region_classification > 0),
+        group: (1 + data.positives + data.negatives) * (wanted.contrastive > 0),
+        "the contrast within the batch": int(wanted.in_batch > 0),
+    }
+    return {name: count for name, count in times.items() if count}
 
 
 def _step_lines(run: PretrainRun, pairs: int | None) -> list[str]:
@@ -151,10 +168,10 @@ def _step_lines(run: PretrainRun, pairs: int | None) -> list[str]:
     epochs = f"{examples / pairs:.1f} epochs of {pairs:,} pairs" if pairs else "epochs unknown without the corpus"
     return [
         f"steps: {steps:,} of {data.batch:,} pairs, {examples:,} pairs in all: {epochs}",
-        f"  a pair is encoded {sequences_per_pair(run)} times (words hidden, regions hidden, and for the contrast the "
-        f"caption, {data.positives} positives, {data.negatives} negatives)",
+        f"  a pair is encoded {sequences_per_pair(run)} times "
+        f"({', '.join(f'{count} for {name}' for name, count in _encodings(run).items())})",
         f"  a step is {sequences:,} sequences of up to {data.max_regions + 1} image rows and {data.max_tokens} tokens: "
-        f"at most {rows:,} positions",
+        f"at most {rows:,} positions, and two for each fragment that is cut out",
         f"  a checkpoint every {run.train.save_every:,} steps, the last {run.train.keep_last} kept",
     ]
 

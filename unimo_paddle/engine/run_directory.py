@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from unimo_paddle.config import Run, differences, run_from_directory, save_run
 from unimo_paddle.config.save import SAVED
 from unimo_paddle.console import say
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import leftovers
+from unimo_paddle.files import is_vacant, leftovers, lock_directory
 
 CHECKPOINTS = "checkpoints"
 
 
-def claim_directory(run: Run, restart: bool = False) -> Path:
-    """Make output.directory this run's folder and keep its settings there; return the folder.
+@contextlib.contextmanager
+def claim_directory(run: Run, restart: bool = False) -> Iterator[Path]:
+    """Make output.directory this run's folder, keep its settings there and other processes out, and yield the folder.
 
     A folder of the same run is continued. restart: an earlier run is moved aside, to `NAME.before-1` and so on; nothing
-    is deleted. Raises UserError when the folder belongs to a run with other settings, naming each that differs, or
-    holds something else.
+    is deleted. Raises UserError when the folder belongs to a run with other settings, naming each that differs, when
+    another process trains there, or it holds something else.
     """
     directory = run.output.directory
     if restart and (directory / SAVED).is_file():
-        aside = _free_name(directory)
-        directory.rename(aside)
+        with _locked(directory):
+            aside = _free_name(directory)
+            directory.rename(aside)
         say(f"the earlier run was moved to {aside}")
     if (directory / SAVED).is_file():
         _refuse_other(run, directory)
-    elif directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+    elif not is_vacant(directory):
         raise UserError(f"{directory} exists and is not the folder of a run; choose another output.directory")
     directory.mkdir(parents=True, exist_ok=True)
-    leftovers(directory)
-    save_run(run, directory / SAVED)
-    return directory
+    with _locked(directory):
+        leftovers(directory)
+        save_run(run, directory / SAVED)
+        yield directory
+
+
+@contextlib.contextmanager
+def _locked(directory: Path) -> Iterator[None]:
+    lock = lock_directory(directory)
+    try:
+        yield
+    finally:
+        os.close(lock)
 
 
 def _refuse_other(run: Run, directory: Path) -> None:

@@ -89,7 +89,9 @@ def map_hf(arrays: Mapping[str, Array], sizes: ModelSizes, where: str) -> tuple[
     plain = _plain_names(arrays)
     _check_tied(plain, where)
     types = plain.get(_TYPES)
-    if types is not None and _POSITIONS in plain and types.shape[1:] == plain[_POSITIONS].shape[1:]:
+    positions = plain.get(_POSITIONS)
+    if types is not None and positions is not None and types.ndim == positions.ndim == 2 and len(types) \
+            and types.shape[1] == positions.shape[1]:
         plain[_POSITIONS] = plain[_POSITIONS].astype(np.float32) + types[0].astype(np.float32)
     weights, report = move(name_table(sizes.layers), ("hf", "ours"), plain, plain.__getitem__, sizes)
     folded = {_TYPES: "encoder.position_embedding.weight", _DECODER: "encoder.word_embedding.weight",

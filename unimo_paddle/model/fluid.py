@@ -83,7 +83,10 @@ def read_variable(path: Path) -> Array:
     data = cursor.take(math.prod(dims) * dtype.itemsize, f"a {dtype.name} tensor of {dims}")
     if cursor.at != len(cursor.data):
         cursor.refuse(f"{len(cursor.data) - cursor.at} bytes follow a {dtype.name} tensor of {dims}")
-    array: Array = np.frombuffer(data, dtype).reshape(dims)
+    try:
+        array: Array = np.frombuffer(data, dtype).reshape(dims)
+    except ValueError as error:  # one dimension is 0 and the others beyond all memory
+        cursor.refuse(f"a {dtype.name} tensor of {dims}: {error}")
     return widen_bfloat16(array) if kind == _BFLOAT16 else array
 
 
@@ -110,7 +113,7 @@ def _read_description(cursor: _Cursor) -> tuple[int, list[int]]:
     end = cursor.at + size
     kind: Any = None
     dims: list[int] = []
-    while cursor.at < end:
+    while cursor.at < end and len(dims) <= _MOST_DIMS:
         field = cursor.varint(end)
         if field == _DTYPE_FIELD:
             kind = cursor.varint(end)
@@ -132,7 +135,7 @@ def _packed(cursor: _Cursor, end: int) -> list[int]:
     stop = cursor.at + size
     if not 0 <= size <= end - cursor.at:
         cursor.refuse(f"dims of {size} bytes reach behind the description")
-    dims = []
-    while cursor.at < stop:
+    dims: list[int] = []
+    while cursor.at < stop and len(dims) <= _MOST_DIMS:
         dims.append(cursor.varint(stop))
     return dims

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from unimo_paddle.errors import UserError
+
 TEXT, IMAGE, HEAD = "text encoder", "image encoder", "head"
+MOST_LAYERS = 1000  # a number in a file of somebody else's must not make us fill the memory with names
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,12 @@ class Name:
 
 
 def name_table(layers: int) -> list[Name]:
-    """Give the names of every parameter of a pretraining model with so many layers, in the order of use."""
+    """Give the names of every parameter of a pretraining model with so many layers, in the order of use.
+
+    Raises UserError for more layers than any model has.
+    """
+    if layers > MOST_LAYERS:
+        raise UserError(f"a model of {layers} layers is not read here, {MOST_LAYERS} at most; is the file damaged?")
     rows = [*_EMBEDDINGS]
     for index in range(layers):
         rows += [_in_layer(row, index) for row in _LAYER]

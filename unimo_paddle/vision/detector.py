@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from unimo_paddle.safe_pickle import read_torch_file
 from unimo_paddle.tensor_files import write_safetensors
 from unimo_paddle.vision.backbone import BACKBONES
 from unimo_paddle.vision.compat import ProposalHead, RegionAssigner, RegionDetector, RegionHead
-from unimo_paddle.vision.settings import DetectorSettings
+from unimo_paddle.vision.settings import Choice, DetectorSettings
 
 SCHEMA = 1
 DESCRIPTION, WEIGHTS = "detector.json", "detector.safetensors"
@@ -26,10 +26,12 @@ STRIDE = 16
 
 @dataclass(frozen=True)
 class StoredDetector:
-    """A detector as read from its folder. sha256: of the file of weights."""
+    """A detector as read from its folder. choice: the regions to keep unless told otherwise.  sha256: of the file of
+    weights."""
 
     detector: RegionDetector
     settings: DetectorSettings
+    choice: Choice
     sha256: str
 
 
@@ -102,18 +104,21 @@ def packaged_weights(backbone: str) -> Path:
     return files[0]
 
 
-def save_detector(detector: RegionDetector, settings: DetectorSettings, path: Path, notes: dict[str, Any]) -> str:
+def save_detector(made: StoredDetector, path: Path, notes: dict[str, Any]) -> str:
     """Write the folder `path`, atomically, and return the SHA-256 of the weights.
 
+    made: its sha256 is not looked at.
     notes: plain values for a reader of detector.json (what it was trained on, scores).
     UserError when the folder is there already and not empty.
     """
-    arrays = {name: value.numpy() for name, value in detector.state_dict().items()}
+    arrays = {name: value.numpy() for name, value in made.detector.state_dict().items()}
     with atomic_directory(path) as folder:
         write_safetensors(folder / WEIGHTS, arrays)
         digest = sha256_of(folder / WEIGHTS)
-        description = {"schema": SCHEMA, "family": settings.family, "sha256": digest, "notes": notes}
-        write_json(folder / DESCRIPTION, {**description, "settings": settings.to_dict()})
+        write_json(folder / DESCRIPTION, {
+            "schema": SCHEMA, "family": made.settings.family, "sha256": digest, "notes": notes,
+            "extraction": asdict(made.choice), "settings": made.settings.to_dict(),
+        })  # fmt: skip
     return digest
 
 
@@ -127,7 +132,10 @@ def load_detector(path: Path) -> StoredDetector:
 
     file, weights = path / DESCRIPTION, path / WEIGHTS
     if not file.is_file() or not weights.is_file():
-        raise UserError(f"{path} is no detector: {DESCRIPTION} and {WEIGHTS} are wanted; train one with tools/train.py")
+        raise UserError(
+            f"{path} is no detector: {DESCRIPTION} and {WEIGHTS} are wanted; train one with tools/train.py and name "
+            f"the folder `detector` of its run"
+        )
     value = read_json(file)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA or not isinstance(value.get("settings"), dict):
         raise UserError(f"{file} was not made by this version (schema {SCHEMA} is read); train the detector again")
@@ -135,6 +143,7 @@ def load_detector(path: Path) -> StoredDetector:
     if digest != value.get("sha256"):
         raise UserError(f"{weights} is damaged (its SHA-256 is not that of {file}); train the detector again")
     settings = DetectorSettings.from_dict(value["settings"], str(file))
+    choice = Choice.from_dict(value.get("extraction", {}), str(file))
     detector = build_detector(settings)
     try:
         arrays = load_file(str(weights))
@@ -142,7 +151,7 @@ def load_detector(path: Path) -> StoredDetector:
         raise UserError(f"{weights} cannot be read: {error}; train the detector again") from None
     _fill(detector, arrays, weights)
     detector.eval()
-    return StoredDetector(detector, settings, digest)
+    return StoredDetector(detector, settings, choice, digest)
 
 
 def _fill(detector: RegionDetector, arrays: dict[str, Any], where: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,28 +21,12 @@ from unimo_paddle.vision.boxes import choose, suppress
 from unimo_paddle.vision.detector import StoredDetector, load_detector
 from unimo_paddle.vision.frozen import FrozenBackbone
 from unimo_paddle.vision.pictures import Picture, Unreadable, read_ahead, readable, same_shape_batches
+from unimo_paddle.vision.settings import Choice
 
 SUPPRESSION_OVERLAP = 0.5
 SKIPPED_FILE = "skipped.txt"
 CLASS_TOP_K = 16
 Array = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Which regions are kept, best first: those whose class probability is above `threshold`, at least `least` and at
-    most `most`, and never more than the proposals that survive suppression."""
-
-    threshold: float = 0.2
-    least: int = 10
-    most: int = 100
-
-    def __post_init__(self) -> None:
-        """UserError when the numbers contradict each other."""
-        if not 1 <= self.least <= self.most:
-            raise UserError(f"at least {self.least} and at most {self.most} regions cannot be kept; 1 <= min <= max")
-        if not 0 <= self.threshold < 1:
-            raise UserError(f"the threshold is a probability, 0 <= threshold < 1, not {self.threshold}")
 
 
 @dataclass(frozen=True)
@@ -58,8 +42,8 @@ class Report:
 class Extractor:
     """A loaded detector that turns pictures into regions; one pass gives feature, box and class distribution."""
 
-    def __init__(self, stored: StoredDetector, choice: Choice) -> None:
-        self.detector, self.settings, self.choice = stored.detector, stored.settings, choice
+    def __init__(self, stored: StoredDetector) -> None:
+        self.detector, self.settings, self.choice = stored.detector, stored.settings, stored.choice
         self._backbone = FrozenBackbone(stored.detector.backbone)
 
     def __call__(self, pictures: Sequence[Picture]) -> list[Regions]:
@@ -103,18 +87,20 @@ def extract(
     detector: Path,
     images: Sequence[tuple[str, Path]],
     out: Path,
-    choice: Choice,
+    changes: Mapping[str, Any],
     batch_images: int = 8,
     images_per_shard: int = 250,
 ) -> Report:
     """Store the regions of images (id, file) in the region store `out`, going on where an earlier run stopped.
 
+    changes: fields of Choice that are wanted otherwise than the detector's folder says.
     Images that cannot be read are skipped and listed in `out`/skipped.txt.
-    UserError when ids are doubled, the store was made with another detector, or nothing at all could be read.
+    UserError when ids are doubled, the store was made with another detector or choice, or nothing at all could be read.
     """
     _require_distinct(images)
     begun = time.monotonic()
     stored = load_detector(detector)
+    stored = replace(stored, choice=replace(stored.choice, **changes))
     skipped: list[Unreadable] = []
     with RegionStoreWriter(out, _meta(stored), images_per_shard) as writer:
         before = len(writer.done)
@@ -122,7 +108,7 @@ def extract(
         if before:
             say(f"{out}: {before:,} images are done already, {len(todo):,} to do")
         if todo:
-            for image_id, regions in _regions(Extractor(stored, choice), todo, batch_images, skipped):
+            for image_id, regions in _regions(Extractor(stored), todo, batch_images, skipped):
                 writer.append(image_id, regions)
     _write_skipped(out / SKIPPED_FILE, skipped)
     if len(skipped) == len(images) > 0:
@@ -141,7 +127,10 @@ def _regions(
 
 def _meta(stored: StoredDetector) -> StoreMeta:
     settings = stored.settings
-    return StoreMeta(settings.family, settings.feature_width, settings.stored_classes, CLASS_TOP_K, stored.sha256)
+    classes = settings.stored_classes
+    return StoreMeta(
+        settings.family, settings.feature_width, classes, CLASS_TOP_K, stored.sha256, str(stored.choice)
+    )
 
 
 def _require_distinct(images: Iterable[tuple[str, Path]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,9 +13,10 @@ from unimo_paddle.regions import Regions
 from unimo_paddle.vision.annotations import Scene
 from unimo_paddle.vision.boxes import overlap
 from unimo_paddle.vision.detector import StoredDetector
-from unimo_paddle.vision.extract import Choice, Extractor
+from unimo_paddle.vision.extract import Extractor
 from unimo_paddle.vision.pictures import Unreadable, read_ahead, readable, same_shape_batches
 from unimo_paddle.vision.precision import Detections, Truth, average_precision
+from unimo_paddle.vision.settings import Choice
 
 ALL_REGIONS = Choice(threshold=0.0, least=100, most=100)
 
@@ -32,7 +33,7 @@ class Judgement:
 
 def judge(stored: StoredDetector, scenes: Sequence[Scene], batch_images: int = 8) -> Judgement:
     """Run the detector on annotated pictures; UserError listing those that cannot be read."""
-    extractor = Extractor(stored, ALL_REGIONS)
+    extractor = Extractor(replace(stored, choice=ALL_REGIONS))
     unreadable: list[Unreadable] = []
     found: dict[str, Regions] = {}
     sides = stored.settings.short_side, stored.settings.long_side

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -10,11 +11,21 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image
 
 from unimo_paddle.errors import UserError
 
 MULTIPLE = 32  # the coarsest stride of a backbone
+ORIENTATION = 0x0112  # of Exif; what turns an image upright follows
+UPRIGHT = dict(enumerate((
+    Image.Transpose.FLIP_LEFT_RIGHT, Image.Transpose.ROTATE_180, Image.Transpose.FLIP_TOP_BOTTOM,
+    Image.Transpose.TRANSPOSE, Image.Transpose.ROTATE_270, Image.Transpose.TRANSVERSE, Image.Transpose.ROTATE_90,
+), start=2))  # fmt: skip
+# What Pillow's plugins raise for files that contradict themselves, or are larger than the memory.
+UNREADABLE = (
+    OSError, SyntaxError, ValueError, EOFError, TypeError, AttributeError, LookupError, ArithmeticError, MemoryError,
+    struct.error, Image.DecompressionBombError,
+)  # fmt: skip
 PADDING = 127  # backbone.PIXEL_MEAN: the value that a backbone's normalisation turns into 0
 
 
@@ -49,11 +60,13 @@ def open_upright(path: Path) -> Image.Image:
     """
     try:
         with Image.open(path) as file:
-            image = ImageOps.exif_transpose(file)
-            return _as_rgb(image)
+            file.load()
+            # Not ImageOps.exif_transpose: it writes the Exif data anew, and stumbles over any other fault in them.
+            turn = UPRIGHT.get(file.getexif().get(ORIENTATION, 1))
+            return _as_rgb(file.transpose(turn) if turn is not None else file)
     except FileNotFoundError:
         raise UserError(f"{path} does not exist") from None
-    except (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path} is no readable image: {str(error) or type(error).__name__}") from None
 
 

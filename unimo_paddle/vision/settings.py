@@ -11,6 +11,34 @@ BACKGROUND = "__background__"
 
 
 @dataclass(frozen=True)
+class Choice:
+    """Which regions are kept, best first: those whose class probability is above `threshold`, at least `least` and at
+    most `most`, and never more than the proposals that survive suppression."""
+
+    threshold: float = 0.2
+    least: int = 10
+    most: int = 100
+
+    def __post_init__(self) -> None:
+        """UserError when the numbers contradict each other."""
+        if not 1 <= self.least <= self.most:
+            raise UserError(f"at least {self.least} and at most {self.most} regions cannot be kept; 1 <= min <= max")
+        if not 0 <= self.threshold < 1:
+            raise UserError(f"the threshold is a probability, 0 <= threshold < 1, not {self.threshold}")
+
+    def __str__(self) -> str:
+        return f"class probability above {self.threshold}, {self.least} to {self.most} regions"
+
+    @classmethod
+    def from_dict(cls, values: Any, where: str) -> Choice:
+        """Rebuild from JSON values; UserError names the file when they are no choice."""
+        try:
+            return cls(**values)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{where}: extraction is {values!r:.80}: {error}; train the detector again") from None
+
+
+@dataclass(frozen=True)
 class DetectorSettings:
     """Everything a Faster R-CNN needs to be built; stored beside its weights.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from unimo_paddle.corpus import Corpus
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import read_text
+from unimo_paddle.files import files_below, read_text
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
 Images = list[tuple[str, Path]]
@@ -28,7 +28,7 @@ def listed_images(source: Path) -> Images:
     The id is the file's name without its ending. UserError when there is no picture, or two have one id, naming both.
     """
     if source.is_dir():
-        files = sorted(path for path in source.rglob("*") if path.suffix.lower() in ENDINGS)
+        files = files_below(source, ENDINGS)
     else:
         lines = read_text(source).splitlines()
         files = [source.parent / line.strip() for line in lines if line.strip()]

@@ -119,6 +119,11 @@ def test_a_faulty_source_is_taken_back_or_its_faults_left_out(tmp_path: Path,
         take(tmp_path, "t", "f", lambda intake: iter(()), 0, "line")
 
 
+def test_a_source_cannot_pass_for_a_rewriting(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="--name rewrites-train: names that begin with 'rewrites-' are those of"):
+        take(tmp_path, "rewrites-train", "f", entries, 3, "line")
+
+
 def test_image_ids_are_checked_before_the_file_is_opened(tmp_path: Path) -> None:
     PIL.Image.new("L", (4, 3)).save(tmp_path / "a.png")
     intake = Intake()

@@ -49,10 +49,14 @@ def test_a_finished_world_is_made_again_without_painting(world_folder):
 def test_a_killed_run_is_continued_to_the_same_bytes(world_folder, tmp_path):
     code = (f"from unimo_paddle.prepare.small_world.run import make_scenes\n"
             f"make_scenes({str(tmp_path / 'killed')!r}, **{SIZES!r}, workers=2)")
-    with subprocess.Popen([sys.executable, "-c", code], start_new_session=True) as process:
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE) as process:
         while len(list((tmp_path / "killed").glob("images/*/0*.jpg"))) < 10 and process.poll() is None:
             time.sleep(0.01)
-        os.killpg(process.pid, signal.SIGKILL)
+        with pytest.raises(UserError, match="another process is writing to"):
+            make_scenes(tmp_path / "killed", **SIZES)
+        process.kill()
+        complaints = process.stderr.read()   # ends when the workers have ended, too
+    assert complaints == b"" and process.returncode == -signal.SIGKILL
     kept = len(list((tmp_path / "killed").glob("images/*/0*.jpg")))
     (tmp_path / "killed/images/train/.tmp-half").write_bytes(b"half")
     (tmp_path / "killed/images/train/000000000001.jpg").write_bytes(b"")   # as a power cut can leave it

@@ -29,6 +29,12 @@ FILES = {"usr/share/tuxpaint/stamps/animals/frog.png": b"png", "usr/share/tuxpai
          "usr/share/doc/tuxpaint/notes.txt": b"no"}
 
 
+def test_a_cache_that_cannot_be_made_is_a_clear_refusal(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=r"cannot be made \(.*\); name another folder .* XDG_CACHE_HOME, or draw"):
+        stamps.fetch_stamps(tmp_path / "file" / "cache")
+
+
 @needs_dpkg
 def test_only_what_is_needed_is_unpacked(tmp_path):
     archive = build_package(tmp_path, "small", FILES)

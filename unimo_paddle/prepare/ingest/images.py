@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from unimo_paddle.errors import UserError
+from unimo_paddle.files import files_below
 from unimo_paddle.prepare.ingest.intake import Entry, Intake, take
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
@@ -21,7 +22,7 @@ def ingest_images(corpus: Path, folder: Path, *, split: str = "train", name: str
     """
     if not folder.is_dir():
         raise UserError(f"the folder of images {folder} does not exist")
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = files_below(folder, SUFFIXES)
     if not files:
         raise UserError(f"the folder {folder} has no images ({', '.join(SUFFIXES)})")
     names = [path.relative_to(folder).as_posix() for path in files]

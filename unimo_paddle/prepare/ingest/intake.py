@@ -5,19 +5,22 @@ from __future__ import annotations
 import gzip
 import hashlib
 import re
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
 from unimo_paddle.console import progress, say
-from unimo_paddle.corpus import CorpusWriter, Image, Pair, Stored, Text
+from unimo_paddle.corpus import REWRITES, CorpusWriter, Image, Pair, Stored, Text
 from unimo_paddle.errors import UserError
 from unimo_paddle.prepare.faults import Faults
 
 Split = str
 _SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _GZIP_FAULTS = (gzip.BadGzipFile, EOFError, zlib.error)
+_IMAGE_FAULTS = (OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError,
+                 struct.error)   # whatever Pillow's plugins raise
 _SIDEWAYS = range(5, 9)   # Exif orientations that swap width and height
 
 
@@ -97,6 +100,8 @@ def take(corpus: Path, name: str, fingerprint: str, read: Reader, total: int, un
     Raises UserError with every fault, after taking the source back; with skip_faulty the faulty records are
     reported and left out instead.
     """
+    if name.startswith(REWRITES):
+        raise UserError(f"--name {name}: names that begin with {REWRITES!r} are those of `prepare.py rewrite`")
     say(f"reading {name} into {corpus}")
     with CorpusWriter(corpus, name, fingerprint) as writer:
         if writer.finished:
@@ -144,7 +149,7 @@ def image_size(path: Path) -> tuple[int, int]:
             turned = picture.format in ("JPEG", "MPO") and picture.getexif().get(0x0112) in _SIDEWAYS
     except FileNotFoundError:
         raise UserError(f"the image {path} does not exist") from None
-    except (OSError, SyntaxError, ValueError, PIL.Image.DecompressionBombError) as error:   # as Pillow's plugins do
+    except (*_IMAGE_FAULTS, PIL.Image.DecompressionBombError) as error:
         raise UserError(f"{path} is no image that can be read: {error}") from None
     return (height, width) if turned else (width, height)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from unimo_paddle.errors import UserError
+from unimo_paddle.files import files_below
 from unimo_paddle.prepare.ingest.intake import Entry, Intake, digest, read_lines, take
 
 SUFFIXES = (".txt", ".txt.gz")
@@ -54,7 +55,7 @@ def _files(source: Path) -> list[tuple[Path, str]]:
         raise UserError(f"the text {source} does not exist")
     if source.is_file():
         return [(source, source.name)]
-    files = sorted(path for path in source.rglob("*") if path.name.endswith(SUFFIXES) and path.is_file())
+    files = files_below(source, SUFFIXES)
     if not files:
         raise UserError(f"the folder {source} has no file that ends in {' or '.join(SUFFIXES)}")
     return [(path, path.relative_to(source).as_posix()) for path in files]

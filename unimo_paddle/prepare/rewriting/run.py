@@ -10,7 +10,7 @@ from itertools import accumulate, islice
 from pathlib import Path
 
 from unimo_paddle.console import progress, say
-from unimo_paddle.corpus import Corpus, CorpusWriter, Negative, Rewrites
+from unimo_paddle.corpus import REWRITES, Corpus, CorpusWriter, Negative, Rewrites
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import sha256_of
 from unimo_paddle.prepare.rewriting.english import normalise
@@ -45,7 +45,7 @@ def rewrite(corpus_path: Path, levels: Sequence[str], vocabulary_dir: Path | Non
         files = [sha256_of(vocabulary_dir / name) for name in FILES.values()] if vocabulary_dir else []
         settings = [1, list(levels), files, str(store_path), negatives_per_pair, seed, pairs]
         fingerprint = hashlib.sha256(json.dumps(settings).encode()).hexdigest()
-        with CorpusWriter(corpus_path, f"rewrites-{split}", fingerprint, overwrite=True) as writer:
+        with CorpusWriter(corpus_path, REWRITES + split, fingerprint, overwrite=True) as writer:
             if not writer.finished:
                 _rewrite_split(SplitRewriter(corpus, split, levels, vocabulary, store), writer,
                                negatives_per_pair, seed)

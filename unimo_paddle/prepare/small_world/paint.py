@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -93,7 +95,16 @@ def _start(pictures: dict[str, Picture]) -> None:
 
 def _start_worker(pictures: dict[str, Picture]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)   # Ctrl-C is the parent's to answer
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _start(pictures)
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent's end and leave without a word: a worker would complain of its broken pipe."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
 
 
 def _write(job: tuple[Scene, Path]) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from unimo_paddle.console import progress, say
+from unimo_paddle.environment import available_cores
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import leftovers, read_json, sha256_of, write_json
+from unimo_paddle.files import is_vacant, leftovers, lock_directory, read_json, sha256_of, write_json
 from unimo_paddle.prepare.small_world import formats
 from unimo_paddle.prepare.small_world.captions import write_captions
 from unimo_paddle.prepare.small_world.cutouts import Picture, select_stamps
@@ -54,7 +55,8 @@ def make_scenes(out: Path | str, images: int, seed: int = 0, source: str = "auto
     Default sizes: val images/20, test and composition images/8 but at least LEAST_HELD_OUT (never more than `images`).
     The same seed and sizes give the same bytes, whatever `workers` (default: the processors). A killed run is continued
     by the same call. source "auto" draws shapes when the photographs cannot be fetched.
-    Raises UserError for wrong numbers and when `out` holds another world; OSError as the system gives it.
+    Raises UserError for wrong numbers and when `out` holds another world, or another process paints there;
+    OSError as the system gives it.
     """
     out, held_out = Path(out), max(images // 8, min(LEAST_HELD_OUT, images))
     counts = {"train": images, "val": max(1, images // 20) if val is None else val,
@@ -64,13 +66,18 @@ def make_scenes(out: Path | str, images: int, seed: int = 0, source: str = "auto
     world, pictures = _world(source, cache)
     # Another Debian release may hold other stamps; the fingerprint keeps their pictures apart.
     fingerprint = hashlib.sha256(repr(world).encode()).hexdigest()[:16]
-    _claim(out, {"version": VERSION, "seed": seed, "source": world.source, "world": fingerprint, "counts": counts})
-    planner = Planner(world, seed)
-    scenes = list(progress(_planned(planner, counts), sum(counts.values()), "planning", "scene"))
-    painted = paint_all(scenes, pictures, out / "images", workers or os.cpu_count() or 1)
-    told = _tell(world, scenes, seed)
-    _write(out, world, told)
-    write_json(out / "scenes.json", _manifest(out, planner, counts, told))
+    out.mkdir(parents=True, exist_ok=True)
+    lock = lock_directory(out)
+    try:
+        _claim(out, {"version": VERSION, "seed": seed, "source": world.source, "world": fingerprint, "counts": counts})
+        planner = Planner(world, seed)
+        scenes = list(progress(_planned(planner, counts), sum(counts.values()), "planning", "scene"))
+        painted = paint_all(scenes, pictures, out / "images", workers or available_cores())
+        told = _tell(world, scenes, seed)
+        _write(out, world, told)
+        write_json(out / "scenes.json", _manifest(out, planner, counts, told))
+    finally:
+        os.close(lock)
     return Summary(world.source, counts, painted, out / "contact_sheet.png")
 
 
@@ -104,7 +111,7 @@ def _claim(out: Path, request: dict[str, Any]) -> None:
         there = read_json(path)
         if there != request:
             raise UserError(f"{out} holds another world, {there}, not {request}; choose another folder or remove it")
-    elif out.exists() and any(out.iterdir()):
+    elif not is_vacant(out):
         raise UserError(f"{out} is not empty and holds no small world; choose another folder")
     else:
         write_json(path, request)

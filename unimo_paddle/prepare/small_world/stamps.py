@@ -13,7 +13,7 @@ from typing import IO
 
 from unimo_paddle.console import progress, say
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import atomic_directory, leftovers
+from unimo_paddle.files import atomic_directory, leftovers, lock_directory
 
 PACKAGES = ("tuxpaint-stamps-default", "tuxpaint-data")
 MEGABYTES = 169
@@ -36,8 +36,22 @@ def fetch_stamps(cache: Path | None = None) -> Path:
     folder = (cache or default_cache()) / "tuxpaint"
     if (folder / "packages.txt").exists():
         return folder
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    leftovers(folder.parent)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"the cache {folder.parent} cannot be made ({error.strerror}); name another folder in the "
+                        f"environment variable XDG_CACHE_HOME, {_ADVICE}") from None
+    lock = lock_directory(folder.parent, wait=True)
+    try:
+        if not (folder / "packages.txt").exists():   # another process may have fetched it meanwhile
+            leftovers(folder.parent)
+            _fetch(folder)
+    finally:
+        os.close(lock)
+    return folder
+
+
+def _fetch(folder: Path) -> None:
     say(f"fetching {' and '.join(PACKAGES)} ({MEGABYTES} MB) into {folder}")
     with atomic_directory(folder) as work:
         archives = _download(work)
@@ -46,7 +60,6 @@ def fetch_stamps(cache: Path | None = None) -> Path:
             archive.unlink()
         names = sorted(archive.name.replace("%3a", ":") for archive in archives)
         (work / "packages.txt").write_text("\n".join(names) + "\n", encoding="utf-8")
-    return folder
 
 
 def unpack(archive: Path, folder: Path) -> int:
