@@ -28,7 +28,7 @@ demo: setup
 	$(PY) tools/prepare.py tokenizer --corpus $(WORLD)/corpus --vocabulary 1500 --lowercase --out $(WORLD)/tokenizer
 	$(PY) tools/train.py -c configs/detector/small_world.yaml
 	$(PY) tools/extract.py --detector runs/detector_small_world/detector --corpus $(WORLD)/corpus \
-	    --out $(WORLD)/regions --min-boxes 6 --max-boxes 12
+	    --out $(WORLD)/regions
 	$(PY) tools/train.py -c configs/pretrain_tiny.yaml
 	$(PY) tools/evaluate.py -c configs/pretrain_tiny.yaml --weights runs/pretrain_tiny --sheet runs/pretrain_tiny/sheet.png
 	@echo "Curves of every objective: .venv/bin/visualdl --logdir runs --host 127.0.0.1 --disable-telemetry"

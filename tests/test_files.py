@@ -15,7 +15,6 @@ from unimo_paddle.files import (
     is_vacant,
     leftovers,
     read_json,
-    read_jsonl,
     read_text,
     sha256_of,
     write_json,
@@ -141,16 +140,6 @@ def test_missing_file_and_folder_are_named(tmp_path):
         read_json(tmp_path / "gone.json")
     with pytest.raises(UserError, match="is a folder"):
         read_text(tmp_path)
-
-
-def test_jsonl_numbers_lines_and_refuses_non_objects(tmp_path):
-    path = tmp_path / "a.jsonl"
-    path.write_text('{"a": 1}\n\n{"a": "\u2028"}\n[3]\n')
-    lines = read_jsonl(path)
-    assert next(lines) == (1, {"a": 1})
-    assert next(lines) == (3, {"a": "\u2028"})  # a line separator inside a string is no line end
-    with pytest.raises(UserError, match=r"a.jsonl:4: a JSON object is wanted, not list"):
-        next(lines)
 
 
 def test_round_trip_and_checksum(tmp_path):

@@ -38,6 +38,7 @@ from unimo_paddle.retrieval import Candidates, candidates, draw_sheet
 from unimo_paddle.tasks.pretraining import Pretraining
 
 if TYPE_CHECKING:
+    from unimo_paddle.vision.annotations import Scene
     from unimo_paddle.vision.detector import StoredDetector
 
 SHEET_ROWS = 12
@@ -101,6 +102,7 @@ def train_detector(run: DetectorRun, restart: bool) -> None:
         anchors_per_image=wanted.anchors_per_image,
         rois_per_image=wanted.rois_per_image,
     )
+    judged = annotations.read_annotations(run.data.validation, run.data.images).scenes if run.data.validation else ()
     model = detector.build_detector(shape)
     source = wanted.backbone_weights or detector.packaged_weights(wanted.backbone)
     detector.read_backbone_weights(model, source)
@@ -117,19 +119,18 @@ def train_detector(run: DetectorRun, restart: bool) -> None:
         )
         work = training.DetectorWork(model, shown.scenes, cache, run.data.batch, run.train.seed)
         trainer(work, run.optimizer, run.train, dict.fromkeys(training.LOSS_NAMES.values(), 1.0), directory).run()
-        finish_detector(run, detector.StoredDetector(model, shape, choice, ""), directory / "detector")
+        notes = {"trained_on": str(run.data.train), "steps": run.train.steps}
+        finish_detector(detector.StoredDetector(model, shape, choice, ""), judged, notes, directory / "detector")
 
 
-def finish_detector(run: DetectorRun, trained: StoredDetector, finished: Path) -> None:
-    """Judge a trained detector on the validation pictures and write its folder, scores beside it; once is enough."""
-    from unimo_paddle.vision import annotations, detector, judge
+def finish_detector(trained: StoredDetector, judged: Sequence[Scene], notes: dict[str, Any], finished: Path) -> None:
+    """Judge a trained detector on annotated pictures, if any, and write its folder with the scores; once is enough."""
+    from unimo_paddle.vision import detector, judge
 
     if not finished.exists():
-        notes: dict[str, Any] = {"trained_on": str(run.data.train), "steps": run.train.steps}
         trained.detector.eval()
-        if run.data.validation:
-            scenes = annotations.read_annotations(run.data.validation, run.data.images).scenes
-            notes["validation"] = {"pictures": len(scenes), **asdict(judge.judge(trained, scenes))}
+        if judged:
+            notes = {**notes, "validation": {"pictures": len(judged), **asdict(judge.judge(trained, judged))}}
         detector.save_detector(trained, finished, notes)
     say(f"the detector is in {finished}")
     scores = read_json(finished / detector.DESCRIPTION)["notes"].get("validation")

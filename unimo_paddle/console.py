@@ -43,15 +43,15 @@ def progress(items: Iterable[Item], total: int, what: str, unit: str = "item", s
     begun = shown = time.monotonic()
     terminal = sys.stderr.isatty()
     pause = 0.2 if terminal else QUIET_SECONDS
-    done = start
+    done = told = start
     for item in items:
         yield item
         done += 1
         now = time.monotonic()
         if now - begun > QUIET_SECONDS and now - shown >= pause:
-            shown = now
+            shown, told = now, done
             _show(progress_line(what, unit, done, total, done - start, now - begun), terminal, end=False)
-    if shown > begun:
+    if shown > begun and (terminal or done > told):
         _show(progress_line(what, unit, done, total, done - start, time.monotonic() - begun), terminal, end=True)
 
 

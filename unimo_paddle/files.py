@@ -199,16 +199,6 @@ def read_json(path: Path | str) -> Any:
     return _parse(read_text(path), str(path))
 
 
-def read_jsonl(path: Path | str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield (line number, object) of each filled line; UserError names file and line of the first fault."""
-    for number, line in enumerate(read_text(path).split("\n"), start=1):
-        if line.strip():
-            value = _parse(line, f"{path}:{number}")
-            if not isinstance(value, dict):
-                raise UserError(f"{path}:{number}: a JSON object is wanted, not {type(value).__name__}")
-            yield number, value
-
-
 def sha256_of(path: Path | str) -> str:
     """Return a file's SHA-256 as 64 hexadecimal digits."""
     with Path(path).open("rb") as file:

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from unimo_paddle.corpus import Corpus, CorpusWriter, Image, Negative, Pair, Rewrites
+from unimo_paddle.data import stream
 from unimo_paddle.data.batch import PairBatch, Sequences
+from unimo_paddle.data.encode import TextRow
 from unimo_paddle.data.prefetch import Prefetch
 from unimo_paddle.data.stream import PairSettings, PairStream
 from unimo_paddle.data.tokenizer import Tokenizer, train_tokenizer
@@ -269,3 +271,14 @@ def test_prefetch_passes_a_fault_on_at_its_step() -> None:
             ahead.batch(2)
         assert ahead.batch(3) == 3
     assert threads() == 0
+
+
+def test_the_same_words_belong_to_each_others_images():
+    def example(image_id, ids):
+        row = TextRow(np.array(ids), np.arange(2, 2 + len(ids)), np.ones(len(ids), bool))
+        return stream._Example(image_id, image_id, None, [row], [True], [True], np.random.default_rng(0))
+
+    a, b, c = example("1", [0, 7, 2]), example("2", [0, 7, 2]), example("1", [0, 9, 2])
+    other = example("3", [0, 9, 8, 2])
+    assert stream._belongs(a, b) and stream._belongs(a, c) and not stream._belongs(b, c)
+    assert not stream._belongs(a, other)

@@ -58,8 +58,8 @@ def make_batch(objective: str) -> PairBatch:
     joint = [(image, make_text(rng, words)) for image in images for words in range(4, 4 + group)]
     contrast = [bidirectional(len(image.features), len(text.ids)) for image, text in joint]
     apart = [separate(len(image.features), len(text.ids)) for image, text in zip(images, texts, strict=True)]
-    same_image = np.eye(3, dtype=bool)
-    same_image[0, 2] = same_image[2, 0] = True
+    belongs = np.eye(3, dtype=bool)
+    belongs[0, 2] = belongs[2, 0] = True
     is_real = np.ones((3, group), bool)
     is_real[2, -1] = False
     return PairBatch(
@@ -72,7 +72,7 @@ def make_batch(objective: str) -> PairBatch:
         is_positive=np.tile(np.arange(group) <= POSITIVES, (3, 1)),
         is_real=is_real,
         apart=pad(images, texts, apart),
-        same_image=same_image,
+        belongs=belongs,
         objective=objective,
     )
 
@@ -134,9 +134,9 @@ def contrast_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
 def in_batch_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
     states = [model(to_tensors(one)) for one, _, _ in one_by_one(batch.apart)]
     scores = np.array([[float(model.match_scores_separate(image, text)) for text in states] for image in states])
-    is_real = np.ones_like(batch.same_image)
-    total, count = oracle.cmcl(scores, batch.same_image, is_real, TEMPERATURE)
-    back, count_back = oracle.cmcl(scores.T, batch.same_image.T, is_real, TEMPERATURE)
+    is_real = np.ones_like(batch.belongs)
+    total, count = oracle.cmcl(scores, batch.belongs, is_real, TEMPERATURE)
+    back, count_back = oracle.cmcl(scores.T, batch.belongs.T, is_real, TEMPERATURE)
     return (total + back) / (count + count_back)
 
 

@@ -66,7 +66,7 @@ class PairBatch:
     visible, regions hidden; contrast: nothing hidden, [B*G, ..], rows b*G .. b*G+G-1 are pair b with the
     original caption, its positives, its negatives.  is_positive, is_real: bool [B, G]; rows that are not
     real only fill up a pair with fewer rewrites than asked, and count for nothing.  apart: nothing hidden, image
-    and caption do not read each other; same_image: bool [B, B], the captions of b and of j are of one image.
+    and caption do not read each other; belongs: bool [B, B], caption j is of image b, or says the same as one of it.
     """
 
     ids: list[str]
@@ -78,7 +78,7 @@ class PairBatch:
     is_positive: Bools
     is_real: Bools
     apart: Sequences
-    same_image: Bools
+    belongs: Bools
     objective: str
 
 

@@ -191,9 +191,14 @@ def _make_batch(
         is_positive=np.array([example.is_positive for example in examples]),
         is_real=np.array([example.is_real for example in examples]),
         apart=pad(images, captions, [patterns.separate(len(e.image.features), len(e.caption.ids)) for e in examples]),
-        same_image=np.array([[e.image_id == other.image_id for other in examples] for e in examples]),
+        belongs=np.array([[_belongs(of_image, of_text) for of_text in examples] for of_image in examples]),
         objective=objective,
     )
+
+
+def _belongs(of_image: _Example, of_text: _Example) -> bool:
+    """Tell whether the one's image may have the other's caption: both of one image, or captions of the same words."""
+    return of_image.image_id == of_text.image_id or np.array_equal(of_image.caption.ids, of_text.caption.ids)
 
 
 def _bidirectional(image: ImageRow, text: TextRow) -> patterns.Pattern:

@@ -68,4 +68,4 @@ class Pretraining:
         """Return the contrastive loss between all images and all captions of the batch, encoded apart."""
         states = self.model(to_tensors(batch.apart))
         scores = self.model.match_all(states, states)
-        return contrastive.in_batch(scores, paddle.to_tensor(batch.same_image), self.temperature)
+        return contrastive.in_batch(scores, paddle.to_tensor(batch.belongs), self.temperature)

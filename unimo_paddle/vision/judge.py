@@ -47,11 +47,16 @@ def judge(stored: StoredDetector, scenes: Sequence[Scene], batch_images: int = 8
 
 
 def compare(found: Sequence[Regions], scenes: Sequence[Scene]) -> Judgement:
-    """Hold regions against the annotations of the same pictures."""
+    """Hold regions against the annotations of the same pictures; UserError when these have no box at all."""
+    if not any(len(scene.boxes) for scene in scenes):
+        raise UserError(f"none of the {len(scenes)} pictures to judge on has a box; check the annotations")
     detections = [_detections(regions) for regions in found]
     precision = average_precision(detections, [Truth(scene.boxes, scene.labels) for scene in scenes])
     hits, rights, objects = 0, 0, 0
     for image, scene in zip(detections, scenes, strict=True):
+        if not len(image.boxes):
+            objects += len(scene.boxes)
+            continue
         overlaps = overlap(image.boxes, scene.boxes)
         objects += len(scene.boxes)
         hits += int((overlaps.max(0) >= 0.5).sum())
