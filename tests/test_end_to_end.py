@@ -87,7 +87,7 @@ def test_the_checkpoint_can_be_read_without_the_run(world: World) -> None:
 
 
 def test_evaluation_ends_in_json_and_draws_its_sheet(world: World) -> None:
-    done = mini_world.run(world.evaluate("--sheet", str(world.sheet)))
+    done = mini_world.run(world.evaluate("--sheet", str(world.sheet), "-o", "evaluation.captions_per_image=5"))
     assert done.status == 0, done.err
     found = json.loads(done.out.splitlines()[-1])
     assert (found["split"], found["weights"]) == ("test", str(world.run))
