@@ -40,14 +40,14 @@ demo-control: setup
 test: setup
 	$(PY) -m pytest
 
-test-slow: setup $(SLOW)
+test-slow: setup .venv-slow/.installed
 	UNIMO_SLOW_PYTHON=$(SLOW) $(PY) -m pytest -m "slow or not slow"
 
-$(SLOW): requirements-slow.txt
+.venv-slow/.installed: requirements-slow.txt | setup
 	rm -rf .venv-slow
 	.venv/bin/python -m venv .venv-slow
 	$(SLOW) -m pip install --quiet --disable-pip-version-check -r requirements-slow.txt
-	touch $(SLOW)
+	touch $@
 
 lint: setup
 	$(PY) -m ruff check .

@@ -3,6 +3,8 @@
 
     python tools/prepare.py scenes --out world --images 2000
     python tools/prepare.py ingest coco --from world/coco/dataset.json --images world/images --corpus corpus
+    python tools/prepare.py validate --jsonl my.jsonl
+    python tools/prepare.py ingest jsonl --from my.jsonl --corpus corpus
     python tools/prepare.py tokenizer --corpus corpus --out tokenizer
     python tools/prepare.py rewrite --corpus corpus --vocabulary world/visual_genome
 

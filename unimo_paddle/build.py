@@ -24,7 +24,7 @@ from unimo_paddle.engine.checkpoint import Checkpoints, read_weights, restore_mo
 from unimo_paddle.engine.evaluate import KS, as_json, table
 from unimo_paddle.engine.log import Log
 from unimo_paddle.engine.optimizer import Adam, learning_rate
-from unimo_paddle.engine.run_directory import CHECKPOINTS, claim_directory
+from unimo_paddle.engine.run_directory import CHECKPOINTS, DATA_FILE, claim_directory, note_data, require_same_data
 from unimo_paddle.engine.scoring import PairScorer
 from unimo_paddle.engine.trainer import Trainer, Work
 from unimo_paddle.errors import UserError
@@ -61,6 +61,9 @@ def pretrain(run: PretrainRun, restart: bool) -> None:
     """Wire pretraining on pairs: corpus + regions + tokenizer -> stream -> model -> losses -> trainer."""
     tokenizer, store = load_tokenizer(run.data.tokenizer), RegionStore(run.data.regions)
     store.require_whole()
+    answers = run.evaluation.answers
+    if answers and not answers.is_file():  # told now, not after hours of training
+        raise UserError(f"evaluation.answers: {answers} does not exist; leave it out with -o evaluation.answers=null")
     stream = PairStream(
         Corpus(run.data.corpus), run.data.split, store, tokenizer, pair_settings(run), run.train.seed
     )
@@ -73,10 +76,17 @@ def pretrain(run: PretrainRun, restart: bool) -> None:
         mean, spread = store.feature_statistics(STATISTICS_IMAGES)
         model.encoder.center_images(paddle.to_tensor(mean), paddle.to_tensor(spread))
     weights = run.objectives.weights()
+    beside = {SIZES_FILE: asdict(sizes_of(model)), DATA_FILE: data_facts(tokenizer, store)}
     with claim_directory(run, restart) as directory, Prefetch(stream.batch) as ahead:
+        note_data(directory, beside[DATA_FILE])
         wanted = [name for name, weight in weights.items() if weight]
         work = Pretraining(model, ahead.batch, run.objectives.temperature, wanted)
-        trainer(work, run.optimizer, run.train, weights, directory, {SIZES_FILE: asdict(sizes_of(model))}).run()
+        trainer(work, run.optimizer, run.train, weights, directory, beside).run()
+
+
+def data_facts(tokenizer: Tokenizer, store: RegionStore) -> dict[str, str]:
+    """Return what tells data apart that look alike: the same sizes under the same paths, but other ids or features."""
+    return {"tokenizer": tokenizer.fingerprint(), "detector": store.meta.detector}
 
 
 def train_detector(run: DetectorRun, restart: bool) -> None:
@@ -227,6 +237,7 @@ def sizes_of(model: UnimoForPretraining) -> ModelSizes:
 
 def load_model(run: PretrainRun, weights: Path, tokenizer: Tokenizer, store: RegionStore) -> UnimoForPretraining:
     """Build the model with trained weights, ready to answer (no dropout)."""
+    require_same_data(weights, data_facts(tokenizer, store))
     model = build_model(run, tokenizer, store)
     restore_model(model, read_weights(weights), weights)
     model.eval()
@@ -243,7 +254,7 @@ def retrieval_scores(
         raise UserError(
             f"{run.data.regions} lacks the regions of {len(missing)} of {len(image_ids)} images, e.g. "
             f"{', '.join(missing[:5])}; extract them: tools/extract.py --detector DIR --corpus {run.data.corpus} "
-            f"--out {store.path}"
+            f"--out {store.path}; pictures that it skips are named in {store.path / 'skipped.txt'}: mend them first"
         )
     model = load_model(run, weights, tokenizer, store)
     images = [encode_image(store.read(image_id), image_id, run.data.max_regions) for image_id in image_ids]

@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 from itertools import accumulate
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Generic, TypeVar, Union, overload
+from typing import Any, Generic, TypeVar, overload
 
 from unimo_paddle.corpus_shards import MANIFEST, Manifest, Shard, read_shard, remove_orphans, stored_path, write_shard
 from unimo_paddle.corpus_shards import REWRITES as REWRITES
@@ -72,7 +72,7 @@ class Rewrites:
 
 
 Record = TypeVar("Record")
-Stored = Union[Text, Image, Pair]
+Stored = Text | Image | Pair
 _COLLECTION = {Text: "texts", Image: "images", Pair: "pairs"}
 
 

@@ -105,7 +105,7 @@ def _read_answers(path: Path, caption_ids: Sequence[str]) -> dict[str, list[str]
     if missing:
         raise UserError(
             f"{path} says nothing of {len(missing)} of {len(caption_ids)} captions, e.g. {', '.join(missing[:5])}; "
-            f"is it the file of another split?"
+            f"is it the file of another split or corpus? Leave it out with -o evaluation.answers=null"
         )
     return {caption: [str(image_id) for image_id in ids] for caption, ids in rows.items()}
 

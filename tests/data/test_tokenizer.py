@@ -251,3 +251,16 @@ def test_bad_requests_are_refused(trained):
         train_tokenizer(iter(()), 400, lowercase=False)
     with pytest.raises(UserError, match=f"at least {SMALLEST_VOCABULARY}"):
         train_tokenizer(TEXTS, 100, lowercase=False)
+
+
+DOGS = ["a dog"] * 9
+
+
+def test_a_fingerprint_tells_tokenizers_of_one_size_apart(tmp_path):
+    one, same, cased, other = (
+        train_tokenizer(texts, 300, lowercase)
+        for texts, lowercase in ((DOGS, True), (DOGS, True), (DOGS, False), (["my cat"], True))
+    )
+    one.save(tmp_path)
+    assert one.fingerprint() == same.fingerprint() == load_tokenizer(tmp_path).fingerprint()
+    assert len({one.fingerprint(), cased.fingerprint(), other.fingerprint()}) == 3

@@ -3,7 +3,7 @@
 import pytest
 
 from unimo_paddle.config import load_run, run_from_directory
-from unimo_paddle.engine.run_directory import claim_directory
+from unimo_paddle.engine.run_directory import claim_directory, note_data, require_same_data
 from unimo_paddle.errors import UserError
 
 
@@ -75,3 +75,13 @@ def test_two_processes_do_not_train_in_one_folder(load, restart, tmp_path):
 def test_a_folder_without_a_run_says_so(tmp_path):
     with pytest.raises(UserError, match=r"no config\.yaml"):
         run_from_directory(tmp_path)
+
+
+def test_other_data_under_the_same_path_are_refused(tmp_path):
+    note_data(tmp_path, {"tokenizer": "a", "detector": "b"})
+    note_data(tmp_path, {"tokenizer": "a", "detector": "b"})
+    with pytest.raises(UserError, match="trained with another tokenizer than"):
+        note_data(tmp_path, {"tokenizer": "x", "detector": "b"})
+    with pytest.raises(UserError, match="another tokenizer and another detector"):
+        require_same_data(tmp_path, {"tokenizer": "x", "detector": "y"})
+    require_same_data(tmp_path / "converted weights note nothing", {"tokenizer": "x", "detector": "y"})

@@ -225,5 +225,6 @@ def _require_regions(image_ids: Sequence[str], store: RegionStore, corpus: Corpu
         raise UserError(
             f"{len(missing)} of {len(image_ids)} images of split {split!r} have no regions in {store.path} "
             f"({', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}); "
-            f"extract them with: tools/extract.py --corpus {corpus.path} --out {store.path}"
+            f"extract them with: tools/extract.py --detector DIR --corpus {corpus.path} --out {store.path}, and mend "
+            f"first the pictures that {store.path / 'skipped.txt'} lists, if it is there"
         )

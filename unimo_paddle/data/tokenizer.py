@@ -7,6 +7,7 @@ under our ids, so nothing is translated while texts are encoded.
 from __future__ import annotations
 
 import functools
+import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -75,6 +76,10 @@ class Tokenizer:
         row = np.fromiter(ids, np.int64)
         assert row.size == 0 or 0 <= row.min() <= row.max() < self.vocab_size, f"ids outside the vocabulary: {row}"
         return self._core.decode(row[self._is_text[row]].tolist(), skip_special_tokens=False)
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of everything that ids depend on: a model fits this tokenizer and no other."""
+        return hashlib.sha256(f"{self.lowercase} {self._core.to_str()}".encode()).hexdigest()
 
     def save(self, folder: Path) -> None:
         """Write tokenizer.json and tokenizer_config.json, the visible `lowercase`, for `load_tokenizer`.

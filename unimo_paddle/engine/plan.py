@@ -150,7 +150,7 @@ def sequences_per_pair(run: PretrainRun) -> int:
 def _encodings(run: PretrainRun) -> dict[str, int]:
     """Return how often a pair is encoded, by what for; an objective without weight costs nothing."""
     wanted, data = run.objectives, run.data
-    group = f"the contrast of the caption, {data.positives} rewritten positives, {data.negatives} negatives"
+    group = f"the contrast: the caption, {data.positives} rewritten positives, {data.negatives} negatives"
     times = {
         "words hidden": int(wanted.masked_language > 0 or wanted.seq2seq > 0),
         "regions hidden": int(wanted.region_regression > 0 or wanted.region_classification > 0),

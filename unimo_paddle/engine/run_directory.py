@@ -11,9 +11,10 @@ from unimo_paddle.config import Run, differences, run_from_directory, save_run
 from unimo_paddle.config.save import SAVED
 from unimo_paddle.console import say
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import is_vacant, leftovers, lock_directory
+from unimo_paddle.files import is_vacant, leftovers, lock_directory, read_json, write_json
 
 CHECKPOINTS = "checkpoints"
+DATA_FILE = "data.json"
 
 
 @contextlib.contextmanager
@@ -65,3 +66,25 @@ def _free_name(directory: Path) -> Path:
     while (aside := directory.with_name(f"{directory.name}.before-{number}")).exists():
         number += 1
     return aside
+
+
+def note_data(directory: Path, facts: dict[str, str]) -> None:
+    """Keep in a run's folder what its data are known by; UserError when an earlier start noted other data."""
+    require_same_data(directory, facts)
+    write_json(directory / DATA_FILE, facts)
+
+
+def require_same_data(folder: Path, facts: dict[str, str]) -> None:
+    """Raise UserError when the folder of a run or a checkpoint notes another tokenizer or detector than these.
+
+    Folders of converted weights note nothing.
+    """
+    if not (folder / DATA_FILE).is_file():
+        return
+    noted = read_json(folder / DATA_FILE)
+    other = [name for name, fact in facts.items() if noted.get(name) != fact]
+    if other:
+        raise UserError(
+            f"{folder} was trained with another {' and another '.join(other)} than data.tokenizer and data.regions "
+            f"name now; bring back the old data, or train in a new output.directory"
+        )

@@ -89,6 +89,8 @@ def _run_validate(args: argparse.Namespace) -> int:
     report = validate_jsonl(args.jsonl, images=args.images)
     for split, counts in sorted(report.counts.items()):
         say(f"{split}: " + ", ".join(f"{count:,} {what}" for what, count in sorted(counts.items())))
+    if not report.counts and not report.faults:
+        return fail(f"{args.jsonl} holds no records", 2)
     return fail("this file is not ready:\n" + report.faults.report(), 2) if report.faults else 0
 
 
