@@ -36,6 +36,8 @@ demo: setup
 demo-control: setup
 	$(PY) tools/train.py -c configs/pretrain_tiny.yaml -o data.shuffle_captions=true
 	$(PY) tools/evaluate.py -c configs/pretrain_tiny.yaml --weights runs/pretrain_tiny-data.shuffle_captions=true
+	$(PY) tools/evaluate.py -c configs/pretrain_tiny.yaml --weights runs/pretrain_tiny-data.shuffle_captions=true \
+	    -o evaluation.encoding=joint
 
 test: setup
 	$(PY) -m pytest
