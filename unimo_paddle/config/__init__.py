@@ -1,17 +1,20 @@
 """What a run is: frozen settings, read from YAML and the command line, checked before all else."""
 
-from unimo_paddle.config.load import Run, load_run
+from unimo_paddle.config.corpus import CorpusPlan
+from unimo_paddle.config.load import Run, load_corpus_plan, load_run
 from unimo_paddle.config.save import differences, run_from_directory, save_run
 from unimo_paddle.config.schema import SIZES, DetectorRun, OptimizerSettings, PretrainRun, TrainSettings
 
 __all__ = [
     "SIZES",
+    "CorpusPlan",
     "DetectorRun",
     "OptimizerSettings",
     "PretrainRun",
     "Run",
     "TrainSettings",
     "differences",
+    "load_corpus_plan",
     "load_run",
     "run_from_directory",
     "save_run",

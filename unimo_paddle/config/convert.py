@@ -19,7 +19,8 @@ _BOUNDS: tuple[tuple[str, str, Callable[[Any, Any], bool]], ...] = (
 
 
 def convert(value: Any, wanted: Any) -> Any:
-    """Return `value` as the type `wanted`: int, float, bool, str, Path, a tuple of these, or one of these or None.
+    """Return `value` as the type `wanted`: int, float, bool, str, Path, a tuple of these (of any length
+    where it ends by ...), or one of these or None.
 
     Text is read as the command line gives it: "1e-4" is a float, "0.9,0.98" a tuple, "null" nothing. Numbers are
     never cut: 1.5 is no int, true is no number. Raises ValueError with what is wanted instead.
@@ -54,6 +55,9 @@ def _optional(value: Any, wanted: Any) -> Any:
 
 def _tuple(value: Any, types: tuple[Any, ...]) -> tuple[Any, ...]:
     items = value.strip("[]() ").split(",") if isinstance(value, str) else value
+    if len(types) == 2 and types[1] is Ellipsis and isinstance(items, (list, tuple)):
+        items = [item.strip() if isinstance(item, str) else item for item in items if item != ""]
+        return tuple(convert(item, types[0]) for item in items)
     if not isinstance(items, (list, tuple)) or len(items) != len(types):
         raise ValueError(f"{len(types)} values are wanted, for example [{', '.join(['0.5'] * len(types))}]")
     return tuple(convert(item, kind) for item, kind in zip(items, types, strict=True))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from unimo_paddle.config.convert import check, convert
+from unimo_paddle.config.corpus import CorpusPlan
 from unimo_paddle.config.schema import KINDS, SIZES, DetectorRun, PretrainRun
 from unimo_paddle.config.source import Settings, Written, read_settings
 from unimo_paddle.errors import UserError
@@ -25,17 +26,29 @@ def load_run(path: Path | str, overrides: Sequence[str] = ()) -> Run:
     names (with the nearest known one), wrong types, values out of range, settings that are missing or that do not
     fit together.
     """
-    settings, faults = read_settings(path, overrides)
-    kind = settings.get("kind", Written(None, str(path)))
-    if kind.value not in KINDS:
-        raise UserError(f"{kind.place}: kind is {kind.value}; it must be one of {', '.join(KINDS)}")
-    reader = _Reader(_fill_size(settings), str(path), faults)
-    run = reader.section(KINDS[kind.value], "")
-    reader.refuse_unknown(KINDS[kind.value])
-    if reader.faults:
-        raise UserError("\n  ".join([_headline(len(reader.faults)), *reader.faults]))
+    run = _load(path, overrides, KINDS)
     assert isinstance(run, (PretrainRun, DetectorRun))
     return _own_directory(run, overrides)
+
+
+def load_corpus_plan(path: Path | str, overrides: Sequence[str] = ()) -> CorpusPlan:
+    """Return what a YAML file of `kind: corpus` asks of rewriting and retrieval; raises like load_run."""
+    plan = _load(path, overrides, {"corpus": CorpusPlan})
+    assert isinstance(plan, CorpusPlan)
+    return plan
+
+
+def _load(path: Path | str, overrides: Sequence[str], kinds: Mapping[str, type[Any]]) -> Any:
+    settings, faults = read_settings(path, overrides)
+    kind = settings.get("kind", Written(None, str(path)))
+    if kind.value not in kinds:
+        raise UserError(f"{kind.place}: kind is {kind.value}; it must be one of {', '.join(kinds)}")
+    reader = _Reader(_fill_size(settings), str(path), faults)
+    loaded = reader.section(kinds[kind.value], "")
+    reader.refuse_unknown(kinds[kind.value])
+    if reader.faults:
+        raise UserError("\n  ".join([_headline(len(reader.faults)), *reader.faults]))
+    return loaded
 
 
 def _own_directory(run: Run, overrides: Sequence[str]) -> Run:

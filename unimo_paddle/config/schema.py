@@ -71,6 +71,9 @@ class DataSettings:
     max_regions: int = setting(100, "regions of an image, [IMG] not counted (paper: 100)", at_least=1)
     positives: int = setting(1, "rewritten positives of a pair in a step, drawn from those prepared", at_least=0)
     negatives: int = setting(4, "hard negatives of a pair in a step, drawn from those prepared", at_least=0)
+    retrieved_images: int = setting(0, "retrieved images of a pair in a step, drawn from those prepared", at_least=0)
+    retrieved_texts: int = setting(0, "retrieved texts of a pair in a step, drawn from those prepared", at_least=0)
+    image_regions: Path | None = setting(None, "region store of the retrieved images; left out: data.regions")
     shuffle_captions: bool = setting(False, "each image gets another's captions: the control that stays at chance")
 
 
