@@ -65,6 +65,13 @@ def test_progress_yields_everything_and_is_quiet_when_quick(capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_progress_counts_the_units_of_large_items(capsys, monkeypatch):
+    monkeypatch.setattr(console, "QUIET_SECONDS", 0.0)
+    assert list(console.progress([3, 5, 2], 12, "x", "pair", start=2, size=lambda item: item)) == [3, 5, 2]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[1] for line in lines[:3]] == ["5/12", "10/12", "12/12"]
+
+
 def test_progress_prints_plain_lines_on_a_pipe(capsys, monkeypatch):
     clock = iter(range(0, 1000, 2))
     monkeypatch.setattr(console.time, "monotonic", lambda: float(next(clock)))

@@ -34,11 +34,13 @@ def say(text: str = "") -> None:
     print(text, flush=True)
 
 
-def progress(items: Iterable[Item], total: int, what: str, unit: str = "item", start: int = 0) -> Iterator[Item]:
+def progress(items: Iterable[Item], total: int, what: str, unit: str = "item", start: int = 0,
+             size: Callable[[Item], int] | None = None) -> Iterator[Item]:
     """Yield the items while showing how many are done, the speed and the time left.
 
     A bar on a terminal, a plain line every five seconds on a pipe, nothing for work shorter than that.
     total: all there is; start: how many of them were done before (a resumed run), which do not count for the speed.
+    size: how many units an item is worth; 1 without it.
     """
     begun = shown = time.monotonic()
     terminal = sys.stderr.isatty()
@@ -46,7 +48,7 @@ def progress(items: Iterable[Item], total: int, what: str, unit: str = "item", s
     done = told = start
     for item in items:
         yield item
-        done += 1
+        done += size(item) if size else 1
         now = time.monotonic()
         if now - begun > QUIET_SECONDS and now - shown >= pause:
             shown, told = now, done

@@ -7,30 +7,44 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import atomic_write, read_json, sha256_of, write_json
 
-SCHEMA = 1
+SCHEMA = 2
 MANIFEST = "corpus.json"
-REWRITES = "rewrites-"   # begins the names of the sources that rewriting makes
-COLUMNS = {   # name and Arrow type of each column, in the order of the record's fields
+COLUMNS = {   # name and Arrow type of each column
     "texts": {"id": "string", "text": "string"},
     "images": {"id": "string", "path": "string", "width": "int32", "height": "int32"},
     "pairs": {"id": "string", "image_id": "string", "caption": "string"},
-    "rewrites": {"positives": "strings", "negative_texts": "strings", "negative_levels": "strings",
-                 "negative_changes": "strings"},
+    "sentences": {"id": "string", "text": "string"},
+    "graphs": {"graph": "string"},
+    "paraphrases": {"texts": "strings", "origins": "strings", "scores": "float32s"},
+    "similar": {"rows": "int64s", "scores": "float32s"},
+    "rewrites": {"positives": "strings", "positive_origins": "strings", "negative_texts": "strings",
+                 "negative_levels": "strings", "negative_changes": "strings"},
+    "retrieved_images": {"image_ids": "strings", "scores": "float32s"},
+    "retrieved_texts": {"rows": "int64s", "scores": "float32s"},
 }
+DERIVED = {   # collections with a row for each pair, and the command of tools/prepare.py that makes them
+    "graphs": "rewrite", "paraphrases": "rewrite", "similar": "rewrite", "rewrites": "rewrite",
+    "retrieved_images": "retrieve", "retrieved_texts": "retrieve",
+}
+RESERVED = tuple(f"{name}-" for name in (*DERIVED, "sentences"))   # begin the names of sources that no ingest may take
+_POINTERS = {"sentences": "retrieved_texts"}   # whose rows are named by number: new ones make the numbers void
 _NUMBER = re.compile(r"-(\d{5,})\.arrow$")
+_SHARD_FILE = re.compile(r"([a-z_]+)-.*-\d{5,}(?:-[0-9a-f]{8})?\.arrow")
 
 
 @dataclass(frozen=True)
 class Shard:
     """A shard as the manifest lists it.
 
-    of: for rewrites, the SHA-256 of the shard of pairs they stand beside; counts: what they hold, by kind.
+    of, start: for a derived collection, the SHA-256 of the shard of pairs it stands beside, and the row there of its
+    own first row. counts: what the shard holds, by kind.
     """
 
     file: str
@@ -41,12 +55,16 @@ class Shard:
     sha256: str
     source: str
     of: str = ""
+    start: int = 0
     counts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Source:
-    """What one ingest (or one rewriting) brought. fingerprint: tells whether a new run asks for the same."""
+    """What one ingest, or one derived collection of a split, brought.
+
+    fingerprint: tells whether a new run asks for the same.
+    """
 
     fingerprint: str
     complete: bool
@@ -68,7 +86,8 @@ class Manifest:
         value = read_json(path)
         schema = value.get("schema") if isinstance(value, dict) else None
         if schema != SCHEMA:
-            raise UserError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}; make the corpus anew")
+            raise UserError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}; make the corpus anew, in "
+                            f"another folder, with: tools/prepare.py ingest")
         try:
             return cls([Shard(**shard) for shard in value["shards"]],
                        {name: Source(**source) for name, source in value["sources"].items()})
@@ -94,15 +113,30 @@ class Manifest:
         """Return the shards of one collection of one split, in order."""
         return [shard for shard in self.shards if (shard.collection, shard.split) == (collection, split)]
 
+    def has(self, collection: str, split: str) -> bool:
+        """Tell whether a split has a collection, whole; a derived one must belong to the pairs as they are now."""
+        if collection not in (*DERIVED, "sentences"):
+            return bool(self.select(collection, split))
+        source = self.sources.get(f"{collection}-{split}")
+        return source is not None and source.complete and (collection == "sentences" or self._covers(collection, split))
+
+    def _covers(self, collection: str, split: str) -> bool:
+        pairs, derived = self.select("pairs", split), self.select(collection, split)
+        firsts = dict(zip((shard.sha256 for shard in pairs), starts(pairs), strict=False))
+        found = [firsts[shard.of] + shard.start if shard.of in firsts else None for shard in derived]
+        return [*found, starts(pairs)[-1]] == starts(derived)
+
     def next_file(self, collection: str, split: str) -> str:
-        """Return the name of the shard to be written next."""
+        """Return the name of the shard to be written next to a collection that is not derived."""
         numbers = [int(_NUMBER.findall(shard.file)[0]) for shard in self.select(collection, split)]
         return f"{collection}-{split}-{max(numbers, default=-1) + 1:05d}.arrow"
 
     def drop(self, source: str) -> None:
-        """Forget a source and its shards."""
-        self.shards = [shard for shard in self.shards if shard.source != source]
-        self.sources.pop(source, None)
+        """Forget a source and its shards, and the source whose rows point into it."""
+        collection, _, split = source.partition("-")
+        gone = {source, f"{_POINTERS[collection]}-{split}"} if collection in _POINTERS else {source}
+        self.shards = [shard for shard in self.shards if shard.source not in gone]
+        self.sources = {name: old for name, old in self.sources.items() if name not in gone}
 
     def start(self, source: str, fingerprint: str) -> None:
         """Enter a source as unfinished and empty."""
@@ -113,24 +147,35 @@ class Manifest:
         """Enter that a source is finished."""
         self.sources[source] = Source(self.sources[source].fingerprint, complete=True)
 
+    def reopen(self, source: str) -> None:
+        """Enter that a source lacks something."""
+        self.sources[source] = Source(self.sources[source].fingerprint, complete=False)
+
     def faults(self, root: Path, content: bool = False) -> list[str]:
         """Return what is wrong in the folder: interrupted ingests, shards that are missing or cut short.
 
-        content: also read every shard and compare its checksum. An unfinished rewriting is no fault here: it
-        concerns only who asks for rewrites.
+        Derived collections concern only who asks for them, and can be made again. content: read every shard, those
+        of derived collections too, and compare its checksum.
         """
         names = [name for name, source in self.sources.items() if not source.complete]
         stopped = [f"the ingest of {name!r} was interrupted; run the same command again"
-                   for name in names if not name.startswith(REWRITES)]
-        look = _content_faults if content else _size_faults
-        return stopped + [fault for shard in self.shards for fault in look(root / shard.file, shard)]
+                   for name in names if not name.startswith(RESERVED)]
+        if content:
+            return stopped + [fault for shard in self.shards for fault in _content_faults(root / shard.file, shard)]
+        return stopped + size_faults(root, [shard for shard in self.shards if shard.collection not in DERIVED])
+
+
+def starts(shards: Sequence[Shard]) -> list[int]:
+    """Return the row of the split at which each shard begins, and at the end the number of rows of all."""
+    return list(accumulate((shard.rows for shard in shards), initial=0))
 
 
 def write_shard(path: Path, shard: dict[str, Any], columns: dict[str, list[Any]]) -> Shard:
     """Write columns as one Arrow IPC file of one record batch, atomically; shard: the rest of the Shard's fields."""
     import pyarrow as pa
 
-    types = {"string": pa.string(), "int32": pa.int32(), "strings": pa.list_(pa.string())}
+    types = {"string": pa.string(), "int32": pa.int32(), "strings": pa.list_(pa.string()),
+             "int64s": pa.list_(pa.int64()), "float32s": pa.list_(pa.float32())}
     names = COLUMNS[shard["collection"]]
     schema = pa.schema([(name, types[kind]) for name, kind in names.items()],
                        metadata={"unimo_schema": str(SCHEMA)})
@@ -152,7 +197,9 @@ def read_shard(root: Path, shard: Shard) -> Any:
     path = root / shard.file
     faults = _content_faults(path, shard)
     if faults:
-        raise UserError(f"{faults[0]}; make the corpus anew")
+        command = DERIVED.get(shard.collection)
+        raise UserError(f"{faults[0]}; " + (f"remove it and run the same tools/prepare.py {command} again" if command
+                                            else "make the corpus anew"))
     with pa.memory_map(str(path)) as file:   # the batch keeps the mapping alive, the file descriptor is given back
         return pa.ipc.open_file(file).get_batch(0)
 
@@ -161,7 +208,8 @@ def remove_orphans(root: Path, shards: Sequence[Shard]) -> None:
     """Remove shards that are not in the manifest: what a run wrote just before it was killed, or has taken back."""
     known = {shard.file for shard in shards}
     for path in root.glob("*.arrow"):
-        if path.name not in known and path.name.split("-")[0] in COLUMNS and _NUMBER.search(path.name):
+        ours = _SHARD_FILE.fullmatch(path.name)
+        if path.name not in known and ours and ours[1] in COLUMNS:
             path.unlink()
 
 
@@ -169,6 +217,11 @@ def stored_path(corpus: Path, image: Path) -> str:
     """Return an image's path relative to the corpus when both lie in one folder, so that they can move together."""
     image, corpus = (Path(os.path.normpath(path.absolute())) for path in (image, corpus))
     return os.path.relpath(image, corpus) if image.is_relative_to(corpus.parent) else str(image)
+
+
+def size_faults(root: Path, shards: Sequence[Shard]) -> list[str]:
+    """Return what is wrong with the shards' files, as far as their sizes tell."""
+    return [fault for shard in shards for fault in _size_faults(root / shard.file, shard)]
 
 
 def _size_faults(path: Path, shard: Shard) -> list[str]:
