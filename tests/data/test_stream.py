@@ -1,5 +1,3 @@
-import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -7,72 +5,43 @@ from typing import Any
 import numpy as np
 import pytest
 
-from unimo_paddle.corpus import Corpus, CorpusWriter, Image, Negative, Pair, Rewrites
-from unimo_paddle.data import stream
-from unimo_paddle.data.batch import PairBatch, Sequences
-from unimo_paddle.data.encode import TextRow
+from tests.data.small_corpus import (
+    CAPTIONS,
+    IMAGES,
+    SETTINGS,
+    caption,
+    neighbours_of,
+    rewrites_of,
+    sentence,
+    write_corpus,
+    write_store,
+)
+from unimo_paddle.corpus import Corpus, CorpusWriter, Image, Pair
+from unimo_paddle.data.batch import PairBatch, Parts, Sequences
 from unimo_paddle.data.prefetch import Prefetch
-from unimo_paddle.data.stream import PairSettings, PairStream
+from unimo_paddle.data.stream import PairStream
 from unimo_paddle.data.tokenizer import Tokenizer, train_tokenizer
 from unimo_paddle.errors import UserError
-from unimo_paddle.regions import Regions, RegionStore, RegionStoreWriter, StoreMeta
-
-IMAGES, CAPTIONS = 7, 3
-SETTINGS = PairSettings(batch_pairs=4, max_tokens=40, max_regions=5, positives=2, negatives=3)
-
-
-def caption(pair: int) -> str:
-    return f"a photo of {pair} dogs and one cat near pond {pair}"
-
-
-def rewrites_of(pair: int) -> Rewrites:
-    """Pair 0 has none at all, pair 1 too few, the others more negatives than a step takes."""
-    positives, negatives = {0: (0, 0), 1: (1, 2)}.get(pair, (2, 6))
-    return Rewrites(
-        tuple(f"right {pair} number {k}" for k in range(positives)),
-        tuple(Negative(f"wrong {pair} number {k}", "word", "") for k in range(negatives)),
-    )
-
-
-def regions_of(number: int) -> Regions:
-    """2 + number regions; every number of their features is number + 1."""
-    n = 2 + number
-    boxes = np.array([[10 * i, 0, 10 * i + 8, 30] for i in range(n)], np.float32)
-    return Regions(np.full((n, 4), number + 1, np.float32), boxes, np.full((n, 3), 1 / 3, np.float32), 200, 100)
-
-
-def write_store(path: Path, images: int) -> RegionStore:
-    meta = StoreMeta("test", 4, ("__background__", "dog", "cat"), 2, "none")
-    with RegionStoreWriter(path, meta, images_per_shard=3) as writer:
-        for number in range(images):
-            writer.append(f"image{number}", regions_of(number))
-    return RegionStore(path)
 
 
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
-    path = tmp_path_factory.mktemp("corpus")
-    with CorpusWriter(path, "captions", "1") as writer:
-        for i in range(IMAGES * CAPTIONS):
-            writer.add("train", Pair(f"pair{i}", f"image{i // CAPTIONS}", caption(i)))
-    shards = Corpus(path).pairs("train").shards
-    with CorpusWriter(path, "rewrites-train", "1") as writer:
-        for shard in shards:
-            writer.add_rewrites(shard, [rewrites_of(i) for i in range(shard.rows)])
-    return Corpus(path)
+    return write_corpus(tmp_path_factory.mktemp("corpus"))
 
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    return train_tokenizer([caption(i) for i in range(30)] + ["right wrong number"], 300, lowercase=False)
+    texts = [caption(i) for i in range(30)] + ["right wrong number", sentence(3)]
+    return train_tokenizer(texts, 300, lowercase=False)
 
 
 @pytest.fixture(scope="module")
 def make(corpus: Corpus, tokenizer: Tokenizer, tmp_path_factory: pytest.TempPathFactory) -> Any:
-    store = write_store(tmp_path_factory.mktemp("regions"), IMAGES)
+    store = write_store(tmp_path_factory.mktemp("regions"), "image", IMAGES)
+    found = write_store(tmp_path_factory.mktemp("found"), "found", 10, first=20)
 
     def make_stream(seed: int = 0, rank: int = 0, world: int = 1, **changes: Any) -> PairStream:
-        return PairStream(corpus, "train", store, tokenizer, replace(SETTINGS, **changes), seed, rank, world)
+        return PairStream(corpus, "train", store, tokenizer, replace(SETTINGS, **changes), seed, rank, world, found)
 
     return make_stream
 
@@ -81,9 +50,11 @@ def numbers(ids: list[str]) -> list[int]:
     return [int(pair_id.removeprefix("pair")) for pair_id in ids]
 
 
-def arrays(batch: PairBatch) -> list[np.ndarray]:
-    parts = [batch.language, batch.language_labels, batch.visual, batch.visual_labels, batch.contrast]
-    return [array for part in parts for array in vars(part).values()] + [batch.is_positive, batch.is_real]
+def arrays(part: Any) -> list[np.ndarray]:
+    """Every array of a batch or a part of one, in the order of the fields."""
+    if isinstance(part, np.ndarray):
+        return [part]
+    return [array for one in getattr(part, "__dict__", {}).values() for array in arrays(one)]
 
 
 def equal(one: PairBatch, other: PairBatch) -> bool:
@@ -93,6 +64,13 @@ def equal(one: PairBatch, other: PairBatch) -> bool:
 
 def texts(batch: Sequences, tokenizer: Tokenizer) -> list[str]:
     return [tokenizer.decode(row) for row in batch.token_ids]
+
+
+def sequences_of(batch: PairBatch) -> list[Sequences]:
+    """All that the encoder reads of a batch with every part."""
+    contrast = batch.contrast
+    hidden = [batch.language.sequences, batch.visual.sequences]
+    return [*hidden, contrast.joint, contrast.images, contrast.texts, batch.apart]
 
 
 def unpadded(batch: Sequences, b: int) -> list[list[float]]:
@@ -123,25 +101,25 @@ def test_the_batch_of_all_ranks_does_not_depend_on_how_many_they_are(make: Any, 
         whole, parts = make().batch(step), [make(rank=rank, world=world).batch(step) for rank in range(world)]
         assert whole.ids == [pair_id for part in parts for pair_id in part.ids]
         assert {part.objective for part in parts} == {whole.objective}
-        for name in ("language", "visual", "contrast"):
-            rows = [unpadded(getattr(whole, name), b) for b in range(len(getattr(whole, name).token_ids))]
-            of_parts = [getattr(part, name) for part in parts]
-            assert rows == [unpadded(part, b) for part in of_parts for b in range(len(part.token_ids))]
-        targets = np.concatenate([part.language_labels.targets for part in parts])
-        assert np.array_equal(whole.language_labels.targets, targets)
-        assert np.array_equal(whole.is_real, np.concatenate([part.is_real for part in parts]))
+        for own, *others in zip(sequences_of(whole), *map(sequences_of, parts), strict=True):
+            rows = [unpadded(own, b) for b in range(len(own.token_ids))]
+            assert rows == [unpadded(other, b) for other in others for b in range(len(other.token_ids))]
+        targets = np.concatenate([part.language.labels.targets for part in parts])
+        assert np.array_equal(whole.language.labels.targets, targets)
+        assert np.array_equal(whole.contrast.is_real, np.concatenate([part.contrast.is_real for part in parts]))
 
 
 def test_contrast_rows_are_the_caption_its_positives_and_its_negatives(make: Any, tokenizer: Tokenizer) -> None:
     stream, seen = make(), set()
     for step in range(18):
         batch = stream.batch(step)
-        rows = texts(batch.contrast, tokenizer)
+        contrast = batch.contrast
+        rows = texts(contrast.joint, tokenizer)
         for b, pair in enumerate(numbers(batch.ids)):
             first, *others = rows[6 * b : 6 * b + 6]
             assert first == caption(pair)
-            assert batch.is_positive[b].tolist() == [True] * 3 + [False] * 3
-            prepared, is_real = rewrites_of(pair), batch.is_real[b]
+            assert contrast.is_positive[b, :6].tolist() == [True] * 3 + [False] * 3
+            prepared, is_real = rewrites_of(pair), contrast.is_real[b, :6]
             real = [text for text, counts in zip(others, is_real[1:], strict=True) if counts]
             n_positives, n_negatives = min(len(prepared.positives), 2), min(len(prepared.negatives), 3)
             assert is_real[0] and len(set(real)) == len(real) == n_positives + n_negatives
@@ -149,7 +127,7 @@ def test_contrast_rows_are_the_caption_its_positives_and_its_negatives(make: Any
             assert set(real[:n_positives]) == set(prepared.positives)
             assert set(real[n_positives:]) <= {negative.text for negative in prepared.negatives}
             seen |= set(real[n_positives:])
-            image = batch.contrast.features[6 * b : 6 * b + 6]
+            image = contrast.joint.features[6 * b : 6 * b + 6]
             assert (image == image[0]).all() and image[0, 1, 0] == pair // CAPTIONS + 1
     assert len(seen) > 1.5 * (19 * 3 + 2)  # an epoch's choice is not the next one's
 
@@ -159,25 +137,69 @@ def test_language_sees_the_image_and_its_labels_give_the_caption_back(make: Any,
     for step in range(60):
         batch = stream.batch(step)
         objectives.append(batch.objective)
-        rows, targets = batch.language_labels.rows, batch.language_labels.targets
-        ids = batch.language.token_ids.copy()
+        language, rows, targets = batch.language.sequences, batch.language.labels.rows, batch.language.labels.targets
+        ids = language.token_ids.copy()
         if batch.objective == "bidirectional":
             ids.reshape(-1)[rows] = targets
-            assert texts(replace(batch.language, token_ids=ids), tokenizer) == [caption(n) for n in numbers(batch.ids)]
-            assert not batch.language.reach.any()
+            assert texts(replace(language, token_ids=ids), tokenizer) == [caption(n) for n in numbers(batch.ids)]
+            assert not language.reach.any()
         else:
             assert np.array_equal(ids.reshape(-1)[rows + 1], targets)
-            assert batch.language.reach.max(axis=1).min() > 0
-        assert np.array_equal(batch.language.features[:, 1, 0] - 1, np.array(numbers(batch.ids)) // CAPTIONS)
+            assert language.reach.max(axis=1).min() > 0
+        assert np.array_equal(language.features[:, 1, 0] - 1, np.array(numbers(batch.ids)) // CAPTIONS)
     assert 20 <= objectives.count("seq2seq") <= 40
 
 
 def test_visual_sees_the_caption_and_hides_regions(make: Any, tokenizer: Tokenizer) -> None:
     batch = make().batch(3)
-    assert texts(batch.visual, tokenizer) == [caption(n) for n in numbers(batch.ids)]
-    flat = batch.visual.features.reshape(-1, 4)
-    assert not flat[batch.visual_labels.rows].any() and (batch.visual_labels.features > 0).all()
-    assert batch.visual.features.shape[1] == SETTINGS.max_regions + 1
+    visual, labels = batch.visual.sequences, batch.visual.labels
+    assert texts(visual, tokenizer) == [caption(n) for n in numbers(batch.ids)]
+    flat = visual.features.reshape(-1, 4)
+    assert not flat[labels.rows].any() and (labels.features > 0).all()
+    assert visual.features.shape[1] == SETTINGS.max_regions + 1
+
+
+def found_of(batch: PairBatch, b: int) -> list[int]:
+    """The numbers of the images that were retrieved for pair b of a batch, real ones only."""
+    size = len(batch.contrast.images.features) // len(batch.ids)
+    features = batch.contrast.images.features[size * b : size * (b + 1), 0, 0]
+    return [int(one) - 21 for one in features[batch.contrast.is_real[b, 6 : 6 + size]]]
+
+
+def test_retrieved_rows_are_neighbours_of_the_pair_each_alone(make: Any, tokenizer: Tokenizer) -> None:
+    stream, seen = make(), set()
+    for step in range(18):
+        batch = stream.batch(step)
+        contrast, retrieved = batch.contrast, texts(batch.contrast.texts, tokenizer)
+        assert contrast.images.token_ids.shape == (8, 0) and contrast.texts.features.shape[:2] == (12, 0)
+        assert contrast.is_positive[:, 6:].all() and contrast.is_positive.shape == contrast.is_real.shape == (4, 11)
+        assert not (contrast.images.group.any() or contrast.texts.group.any() or contrast.texts.reach.any())
+        for b, pair in enumerate(numbers(batch.ids)):
+            images, rows = neighbours_of(pair)
+            found, is_real = found_of(batch, b), contrast.is_real[b, 8:]
+            assert len(set(found)) == len(found) == min(2, len(images))
+            assert {f"found{number}" for number in found} <= set(images)
+            told = [text for text, counts in zip(retrieved[3 * b : 3 * b + 3], is_real, strict=True) if counts]
+            assert len(set(told)) == len(told) == min(3, len(rows))
+            assert set(told) <= {sentence(row) for row in rows}
+            seen.add((pair, *sorted(found)))
+    assert len(seen) > 1.5 * 20  # an epoch's choice is not the next one's
+
+
+def test_what_is_retrieved_is_scored_against_the_pair_encoded_apart(make: Any, tokenizer: Tokenizer) -> None:
+    batch = make(parts=Parts(in_batch=False)).batch(0)
+    assert texts(batch.apart, tokenizer) == [caption(n) for n in numbers(batch.ids)] and batch.belongs is None
+    group, is_pad, width = batch.apart.group, batch.apart.is_pad, batch.apart.features.shape[1]
+    assert not group[:, :width].any() and (group[:, width:] == 1).all() and not is_pad[:, [0, width]].any()
+
+
+def test_neighbours_leave_everything_else_of_a_run_as_it_was(make: Any) -> None:
+    alone, more = make(retrieved_images=0, retrieved_texts=0).batch(5), make().batch(5)
+    assert alone.contrast.images is None and alone.contrast.texts is None
+    assert alone.contrast.is_real.shape == alone.contrast.is_positive.shape == (4, 6)
+    for name in ("language", "visual", "apart", "belongs"):
+        assert all(map(np.array_equal, arrays(getattr(alone, name)), arrays(getattr(more, name)))), name
+    assert all(map(np.array_equal, arrays(alone.contrast.joint), arrays(more.contrast.joint)))
 
 
 def test_shuffled_captions_move_together_to_another_image(make: Any) -> None:
@@ -187,21 +209,67 @@ def test_shuffled_captions_move_together_to_another_image(make: Any) -> None:
         batch = shuffled.batch(step)
         assert batch.ids == plain.batch(step).ids
         for b, pair in enumerate(numbers(batch.ids)):
-            row = {int(batch.contrast.features[6 * b, 1, 0]) - 1, int(batch.language.features[b, 1, 0]) - 1}
-            shown.setdefault(pair // CAPTIONS, set()).update(row)
+            parts = (batch.contrast.joint.features[6 * b], batch.language.sequences.features[b])
+            shown.setdefault(pair // CAPTIONS, set()).update(int(features[1, 0]) - 1 for features in parts)
+            # Images like the true one would tell the caption: those like the one that is shown come in its stead.
+            (other,) = shown[pair // CAPTIONS]
+            near = {image for own in range(3 * other, 3 * other + 3) for image in neighbours_of(own)[0]}
+            assert {f"found{number}" for number in found_of(batch, b)} <= near
     assert all(len(others) == 1 and own not in others for own, others in shown.items())
     assert set().union(*shown.values()) == set(range(IMAGES))
-    assert np.array_equal(shuffled.batch(0).contrast.token_ids, plain.batch(0).contrast.token_ids)
+    assert np.array_equal(shuffled.batch(0).contrast.joint.token_ids, plain.batch(0).contrast.joint.token_ids)
 
 
-def test_without_rewrites_asked_the_group_is_the_pair_alone(make: Any) -> None:
-    batch = make(positives=0, negatives=0).batch(0)
-    assert batch.is_positive.tolist() == batch.is_real.tolist() == [[True]] * 4
-    assert len(batch.contrast.token_ids) == 4
+def test_without_rewrites_or_neighbours_asked_the_group_is_the_pair_alone(make: Any) -> None:
+    batch = make(positives=0, negatives=0, retrieved_images=0, retrieved_texts=0).batch(0)
+    assert batch.contrast.is_positive.tolist() == batch.contrast.is_real.tolist() == [[True]] * 4
+    assert len(batch.contrast.joint.token_ids) == 4
+
+
+@pytest.mark.parametrize(
+    "parts, made",
+    [
+        (Parts(), {"language", "visual", "contrast", "apart", "belongs"}),
+        (Parts(bidirectional=False), {"visual", "contrast", "apart", "belongs"}),
+        (Parts(seq2seq=False, in_batch=False), {"language", "visual", "contrast", "apart"}),
+        (Parts(contrast=False, visual=False), {"language", "apart", "belongs"}),
+        (Parts(contrast=False, in_batch=False), {"language", "visual"}),
+    ],
+)
+def test_only_the_parts_that_are_asked_for_are_made(make: Any, parts: Parts, made: set[str]) -> None:
+    stream = make(parts=parts)
+    batch = next(batch for step in range(20) if (batch := stream.batch(step)).objective == "bidirectional")
+    assert {name for name, part in vars(batch).items() if part is not None} - {"ids", "objective"} == made
+
+
+@pytest.mark.parametrize("what", ["retrieved_images", "retrieved_texts"])
+def test_neighbours_that_nobody_retrieved_are_refused(tokenizer: Tokenizer, tmp_path: Path, what: str) -> None:
+    store = write_store(tmp_path / "regions", "image", 1)
+    with CorpusWriter(tmp_path / "corpus", "captions", "1") as writer:
+        writer.add("train", Pair("pair0", "image0", caption(0)))
+    nothing = {"positives": 0, "negatives": 0, "retrieved_images": 0, "retrieved_texts": 0}
+    with pytest.raises(UserError, match=rf"no {what} .*make them with: tools/prepare.py retrieve --corpus .*corpus"):
+        settings = replace(SETTINGS, **{**nothing, what: 1})
+        PairStream(Corpus(tmp_path / "corpus"), "train", store, tokenizer, settings, seed=0)
+
+
+def test_a_store_without_the_retrieved_images_is_refused(corpus: Corpus, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    store = write_store(tmp_path, "image", IMAGES)
+    message = r"10 of 10 images retrieved .*\(found1, .*, \.\.\.\): name in data.image_regions .*retrieve --corpus"
+    with pytest.raises(UserError, match=message):
+        PairStream(corpus, "train", store, tokenizer, SETTINGS, seed=0)
+
+
+def test_a_store_of_other_regions_is_refused(corpus: Corpus, tokenizer: Tokenizer, tmp_path: Path) -> None:
+    own = write_store(tmp_path / "own", "image", IMAGES)
+    other = write_store(tmp_path / "other", "found", 10, family="vinvl", classes=("__background__", "dog", "cow"))
+    message = r"image_regions: .*other has the family 'vinvl', not 'test'; other classes \(3, not the same 3\)"
+    with pytest.raises(UserError, match=message):
+        PairStream(corpus, "train", own, tokenizer, SETTINGS, seed=0, image_store=other)
 
 
 def test_images_without_regions_are_counted_and_named(corpus: Corpus, tokenizer: Tokenizer, tmp_path: Path) -> None:
-    store = write_store(tmp_path, 1)
+    store = write_store(tmp_path, "image", 1)
     message = r"6 of 7 images .* \(image1, image2, image3, image4, image5, \.\.\.\); .*extract\.py"
     with pytest.raises(UserError, match=message):
         PairStream(corpus, "train", store, tokenizer, SETTINGS, seed=0)
@@ -214,13 +282,14 @@ def test_images_without_regions_are_counted_and_named(corpus: Corpus, tokenizer:
 def test_too_few_pairs_are_refused(
     tokenizer: Tokenizer, tmp_path: Path, pairs: int, shuffle: bool, message: str
 ) -> None:
-    store, settings = write_store(tmp_path / "regions", 1), replace(SETTINGS, shuffle_captions=shuffle)
+    store, settings = write_store(tmp_path / "regions", "image", 1), replace(SETTINGS, shuffle_captions=shuffle)
     with CorpusWriter(tmp_path, "images", "1") as writer:
         writer.add("train", Image("image0", tmp_path / "0.png", 200, 100))
         for i in range(pairs):
             writer.add("train", Pair(f"pair{i}", "image0", caption(i)))
     with pytest.raises(UserError, match=message):
-        PairStream(Corpus(tmp_path), "train", store, tokenizer, replace(settings, positives=0, negatives=0), seed=0)
+        nothing = {"positives": 0, "negatives": 0, "retrieved_images": 0, "retrieved_texts": 0}
+        PairStream(Corpus(tmp_path), "train", store, tokenizer, replace(settings, **nothing), seed=0)
 
 
 def test_an_uneven_share_is_refused(make: Any) -> None:
@@ -228,57 +297,6 @@ def test_an_uneven_share_is_refused(make: Any) -> None:
         make(world=3)
 
 
-# Prefetch -----------------------------------------------------------------------------------------------------
-
-
-def threads() -> int:
-    return sum(thread.name.startswith("prefetch") for thread in threading.enumerate())
-
-
-def test_prefetch_gives_the_same_batches(make: Any) -> None:
-    stream = make()
-    with Prefetch(stream.batch, start=2) as ahead:
+def test_prefetched_batches_are_the_same(make: Any) -> None:
+    with Prefetch(make().batch, start=2) as ahead:
         assert all(equal(ahead.batch(step), make().batch(step)) for step in range(2, 8))
-
-
-def test_prefetch_computes_in_order_and_ahead_but_not_without_bound() -> None:
-    computed: list[int] = []
-
-    def compute(step: int) -> int:
-        computed.append(step)
-        return 10 * step
-
-    with Prefetch(compute, start=5, depth=2) as ahead:
-        assert [ahead.batch(step) for step in (5, 6, 7)] == [50, 60, 70]
-        deadline = time.monotonic() + 5
-        while len(computed) < 5 and time.monotonic() < deadline:
-            time.sleep(0.01)
-        time.sleep(0.05)
-        assert computed == [5, 6, 7, 8, 9]
-        assert ahead.batch(3) == 30 and ahead.batch(4) == 40  # a step out of order is right too
-    assert threads() == 0
-
-
-def test_prefetch_passes_a_fault_on_at_its_step() -> None:
-    def compute(step: int) -> int:
-        if step == 2:
-            raise UserError("shard 2 is damaged")
-        return step
-
-    with Prefetch(compute) as ahead:
-        assert [ahead.batch(0), ahead.batch(1)] == [0, 1]
-        with pytest.raises(UserError, match="shard 2"):
-            ahead.batch(2)
-        assert ahead.batch(3) == 3
-    assert threads() == 0
-
-
-def test_the_same_words_belong_to_each_others_images():
-    def example(image_id, ids):
-        row = TextRow(np.array(ids), np.arange(2, 2 + len(ids)), np.ones(len(ids), bool))
-        return stream._Example(image_id, image_id, None, [row], [True], [True], np.random.default_rng(0))
-
-    a, b, c = example("1", [0, 7, 2]), example("2", [0, 7, 2]), example("1", [0, 9, 2])
-    other = example("3", [0, 9, 8, 2])
-    assert stream._belongs(a, b) and stream._belongs(a, c) and not stream._belongs(b, c)
-    assert not stream._belongs(a, other)

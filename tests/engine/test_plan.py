@@ -89,6 +89,23 @@ def random_sequences(batch, regions, tokens):
     )
 
 
+def test_retrieved_images_and_texts_by_hand():
+    """A pair alone costs 12 positions a sequence; an image alone 4, a text alone 8, the pair apart 12 once more."""
+    small = [
+        "data.max_tokens=8", "data.max_regions=3", "data.positives=0", "data.negatives=1", "model.dropout=0",
+        "model.attention_dropout=0", "objectives.in_batch=0", "model.layers=1", "model.width=4", "model.heads=2"]
+    shape = Shape(vocabulary=10, width=4, layers=1, heads=2, feature_width=6, classes=5, max_positions=20)
+    nothing, found = (load_run(CONFIGS / "pretrain_tiny.yaml", [*small, *more]) for more in (
+        [], ["data.retrieved_images=2", "data.retrieved_texts=3"]))
+    assert (sequences_per_pair(nothing), sequences_per_pair(found)) == (4, 10)
+    more = step_activations(found, shape, 2) - step_activations(nothing, shape, 2)
+    # of each position: 16 * 4 floats, 2 of softmax for each that it reads, 2 of mask, 6 + 3 * 4 of embeddings
+    assert more == 2 * 4 * sum(times * rows * (64 + 4 * rows + 18) for times, rows in ((1, 12), (2, 4), (3, 8)))
+    lines = "\n".join(describe(found))
+    assert "; 1 for image and caption apart, against what is retrieved; 2 for retrieved images alone; " in lines
+    assert f"at most {56 * (5 * 12 + 2 * 4 + 3 * 8):,} positions" in lines
+
+
 def test_a_step_by_hand():
     run = load_run(CONFIGS / "pretrain_tiny.yaml", [
         "data.batch=2", "data.positives=1", "data.negatives=2", "data.max_tokens=8", "data.max_regions=3",
@@ -101,13 +118,14 @@ def test_a_step_by_hand():
     assert step_activations(run, shape, 2) == by_hand
 
 
-@pytest.mark.parametrize(("off", "times"), [((), 8), (("in_batch",), 7), (("masked_language",), 8),
-                                            (("masked_language", "seq2seq"), 7),
+@pytest.mark.parametrize(("off", "times"), [((), 10), (("in_batch",), 10), (("masked_language",), 10),
+                                            (("masked_language", "seq2seq"), 9),
                                             (("region_regression", "region_classification", "contrastive"), 2)])
 def test_only_what_has_a_weight_is_encoded(off, times):
     """tests/tasks/test_pretraining.py holds the same numbers against the task itself."""
     run = load_run(CONFIGS / "pretrain_base.yaml", ["objectives.in_batch=1", *(f"objectives.{name}=0" for name in off)])
     assert (run.data.positives, run.data.negatives) == (1, 3)
+    assert (run.data.retrieved_images, run.data.retrieved_texts) == (1, 1)
     assert sequences_per_pair(run) == times
     assert any(f"a pair is encoded {times} times" in line for line in describe(run))
 

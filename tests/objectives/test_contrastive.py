@@ -28,6 +28,16 @@ def test_worked_by_hand():
     np.testing.assert_allclose(gradient, [[2 / 6 - 2 / 3, 1 / 6 - 1 / 3, 3 / 6, 0]], atol=1e-12)
 
 
+def test_retrieved_positives_stand_in_the_same_logarithm():
+    # exp(d): the pair 1, a rewritten positive 2, negatives 3 and 6, a retrieved image 4, a retrieved text 2, a filler
+    scores = [[math.log(power) for power in (1, 2, 3, 6, 4, 2, 50)]]
+    loss, _, gradient = term_of(scores, [[1, 1, 0, 0, 1, 1, 1]], [[1, 1, 1, 1, 1, 1, 0]])
+    assert loss == pytest.approx(-math.log((1 + 2 + 4 + 2) / (9 + 3 + 6)))
+    assert loss == pytest.approx(oracle.contrast([math.log(d) for d in (1, 2, 4, 2)], [math.log(3), math.log(6)], 1.0))
+    # the best positive is pulled hardest; the mean of one logarithm for each positive would pull the worst
+    np.testing.assert_allclose(gradient, [[-1 / 18, -2 / 18, 3 / 18, 6 / 18, -4 / 18, -2 / 18, 0]], atol=1e-12)
+
+
 def test_temperature_divides_the_scores():
     sharp = term_of([[1.0, 0.5]], [[1, 0]], [[1, 1]], temperature=0.1)[0]
     assert sharp == pytest.approx(math.log(1 + math.exp(-5)))

@@ -36,3 +36,9 @@ def cmcl(scores, is_positive, is_real, temperature):
         if above:
             losses.append(-math.log(above / sum(power for power, _ in of)))
     return sum(losses), len(losses)
+
+
+def contrast(positives, negatives, temperature):
+    """Paper section 2 for one pair, all positives in one logarithm; both are lists of scores, without fillers."""
+    of_positives = [math.exp(score / temperature) for score in positives]
+    return -math.log(sum(of_positives) / (sum(of_positives) + sum(math.exp(d / temperature) for d in negatives)))

@@ -1,80 +1,38 @@
 """The task's losses against the slow oracles, example by example and without padding."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import paddle
 import pytest
 
 from tests.reference import objectives as oracle
+from tests.tasks.small_batch import (
+    CLASSES,
+    FEATURES,
+    FOUND,
+    NEGATIVES,
+    POSITIVES,
+    SHAPES,
+    make_batch,
+    make_image,
+    make_text,
+)
 from unimo_paddle.config import load_run
-from unimo_paddle.data import masking
-from unimo_paddle.data.batch import PairBatch, Sequences, language_labels, pad, visual_labels
-from unimo_paddle.data.encode import ImageRow, TextRow
-from unimo_paddle.data.patterns import bidirectional, image_prefix, separate
-from unimo_paddle.engine.plan import sequences_per_pair
-from unimo_paddle.model.inputs import to_tensors
-from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
-from unimo_paddle.tasks.pretraining import LANGUAGE, VISUAL, Pretraining
+from unimo_paddle.data.batch import ContrastPart, PairBatch, Sequences, pad
+from unimo_paddle.data.patterns import bidirectional, separate
+from unimo_paddle.engine.plan import encodings, sequences_per_pair
+from unimo_paddle.model.inputs import Inputs, to_tensors
+from unimo_paddle.model.unimo import States, Unimo, UnimoForPretraining
+from unimo_paddle.tasks.pretraining import LANGUAGE, VISUAL, Pretraining, parts_for
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "pretrain_base.yaml"
-VOCABULARY, WIDTH, FEATURES, CLASSES, MASK = 30, 16, 6, 5, 29
-SHAPES = [(4, 9), (7, 5), (3, 12)]  # regions and words of each pair
-POSITIVES, NEGATIVES, TEMPERATURE = 1, 2, 0.5
+VOCABULARY, WIDTH, TEMPERATURE = 30, 16, 0.5
 ALL = {*LANGUAGE.values(), *VISUAL, "contrastive", "in_batch"}
-
-
-def make_image(rng: np.random.Generator, regions: int) -> ImageRow:
-    corners = np.sort(rng.uniform(0, 100, (regions + 1, 2, 2)), axis=1).reshape(-1, 4)
-    locations = np.concatenate([corners / 100, rng.uniform(0, 1, (regions + 1, 1))], axis=1)
-    probs = rng.dirichlet(np.ones(CLASSES), regions + 1)
-    features = rng.normal(size=(regions + 1, FEATURES))
-    return ImageRow(*(array.astype(np.float32) for array in (features, locations, probs, corners)))
-
-
-def make_text(rng: np.random.Generator, words: int) -> TextRow:
-    ids = np.concatenate([[0], rng.integers(4, MASK, words), [2]])
-    starts = np.concatenate([[True], rng.random(words) < 0.7, [True]])
-    return TextRow(ids, np.arange(2, words + 4), starts)
-
-
-def make_batch(objective: str) -> PairBatch:
-    """Three pairs of different lengths; the last lacks its last negative."""
-    rng = np.random.default_rng(5)
-    images = [make_image(rng, regions) for regions, _ in SHAPES]
-    texts = [make_text(rng, words) for _, words in SHAPES]
-    both = [bidirectional(len(i.features), len(t.ids)) for i, t in zip(images, texts, strict=True)]
-    if objective == "seq2seq":
-        cut = [masking.cut_fragments(text, rng, 0.4) for text in texts]
-        reads = [image_prefix(len(i.features), c.n_source, c.n_target) for i, c in zip(images, cut, strict=True)]
-        hidden: list[masking.HiddenText] = list(cut)
-    else:
-        hidden, reads = [masking.mask_spans(text, rng, MASK, 0.4) for text in texts], both
-    language = pad(images, [one.text for one in hidden], reads)
-    regions = [masking.mask_regions(image, rng, 0.4, 0.3) for image in images]
-    visual = pad([one.image for one in regions], texts, both)
-    group = 1 + POSITIVES + NEGATIVES
-    joint = [(image, make_text(rng, words)) for image in images for words in range(4, 4 + group)]
-    contrast = [bidirectional(len(image.features), len(text.ids)) for image, text in joint]
-    apart = [separate(len(image.features), len(text.ids)) for image, text in zip(images, texts, strict=True)]
-    belongs = np.eye(3, dtype=bool)
-    belongs[0, 2] = belongs[2, 0] = True
-    is_real = np.ones((3, group), bool)
-    is_real[2, -1] = False
-    return PairBatch(
-        ids=["a", "b", "c"],
-        language=language,
-        language_labels=language_labels(hidden, language.token_ids.shape[1]),
-        visual=visual,
-        visual_labels=visual_labels(regions, images, visual.features.shape[1]),
-        contrast=pad([image for image, _ in joint], [text for _, text in joint], contrast),
-        is_positive=np.tile(np.arange(group) <= POSITIVES, (3, 1)),
-        is_real=is_real,
-        apart=pad(images, texts, apart),
-        belongs=belongs,
-        objective=objective,
-    )
 
 
 @pytest.fixture
@@ -105,19 +63,20 @@ def one_by_one(sequences: Sequences) -> Iterator[tuple[Sequences, int, int]]:
 
 
 def language_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
-    total, words = 0.0, batch.language.token_ids.shape[1]
-    for one, _, first in one_by_one(batch.language):
-        own = (batch.language_labels.rows >= first) & (batch.language_labels.rows < first + words)
-        rows, targets = batch.language_labels.rows[own] - first, batch.language_labels.targets[own]
+    sequences, labels = batch.language.sequences, batch.language.labels
+    total, words = 0.0, sequences.token_ids.shape[1]
+    for one, _, first in one_by_one(sequences):
+        own = (labels.rows >= first) & (labels.rows < first + words)
+        rows, targets = labels.rows[own] - first, labels.targets[own]
         logits = model.language_logits(model(to_tensors(one)), paddle.to_tensor(rows)).numpy()
         total += oracle.cross_entropy(logits.tolist(), oracle.smoothed(targets, VOCABULARY, 0.0))
-    return total / len(batch.language_labels.rows)
+    return total / len(labels.rows)
 
 
 def visual_oracle(model: UnimoForPretraining, batch: PairBatch) -> tuple[float, float]:
     squared = crossed = 0.0
-    labels, regions = batch.visual_labels, batch.visual.features.shape[1]
-    for one, first, _ in one_by_one(batch.visual):
+    labels, regions = batch.visual.labels, batch.visual.sequences.features.shape[1]
+    for one, first, _ in one_by_one(batch.visual.sequences):
         own = (labels.rows >= first) & (labels.rows < first + regions)
         found, logits = model.region_outputs(model(to_tensors(one)), paddle.to_tensor(labels.rows[own] - first))
         squared += oracle.regression(found.numpy().tolist(), labels.features[own].tolist())
@@ -126,9 +85,26 @@ def visual_oracle(model: UnimoForPretraining, batch: PairBatch) -> tuple[float, 
 
 
 def contrast_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
-    scores = [float(model.match_scores(model(to_tensors(one)))) for one, _, _ in one_by_one(batch.contrast)]
-    total, count = oracle.cmcl(np.reshape(scores, batch.is_real.shape), batch.is_positive, batch.is_real, TEMPERATURE)
-    return total / count
+    """A candidate at a time: what is retrieved never shares a sequence with the pair it is scored against."""
+    part = batch.contrast
+    joint = [float(model.match_scores(model(to_tensors(one)))) for one, _, _ in one_by_one(part.joint)]
+    own = states_of(model, batch.apart)
+    images, texts = states_of(model, part.images), states_of(model, part.texts)
+    total = 0.0
+    for b, is_real in enumerate(part.is_real):
+        i, t, g = (slice(b * len(some) // 3, (b + 1) * len(some) // 3) for some in (images, texts, joint))
+        scores = joint[g] + [float(model.match_scores_separate(found, own[b])) for found in images[i]]
+        scores += [float(model.match_scores_separate(own[b], told)) for told in texts[t]]
+        positives, negatives = (
+            [score for score, of, real in zip(scores, part.is_positive[b], is_real, strict=True) if real and of == kind]
+            for kind in (True, False)
+        )
+        total += oracle.contrast(positives, negatives, TEMPERATURE)
+    return total / 3
+
+
+def states_of(model: UnimoForPretraining, sequences: Sequences | None) -> list[States]:
+    return [model(to_tensors(one)) for one, _, _ in one_by_one(sequences)] if sequences else []
 
 
 def in_batch_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
@@ -140,10 +116,11 @@ def in_batch_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
     return (total + back) / (count + count_back)
 
 
+@pytest.mark.parametrize("retrieved", [FOUND, (2, 0), (0, 3), (0, 0)])
 @pytest.mark.parametrize("objective", ["bidirectional", "seq2seq"])
-def test_each_loss_is_the_oracles(model: UnimoForPretraining, objective: str) -> None:
-    batch = make_batch(objective)
-    work = Pretraining(model, make_batch, TEMPERATURE, ALL)
+def test_each_loss_is_the_oracles(model: UnimoForPretraining, objective: str, retrieved: tuple[int, int]) -> None:
+    batch = make_batch(objective, found=retrieved)
+    work = Pretraining(model, make_batch, TEMPERATURE)
     found = {name: float(term.mean()) for name, term in work.losses(batch).items()}
     regression, classification = visual_oracle(model, batch)
     wanted = {
@@ -160,11 +137,12 @@ def test_each_loss_is_the_oracles(model: UnimoForPretraining, objective: str) ->
 @pytest.mark.parametrize(
     ("wanted", "forwards", "names"),
     [
-        (ALL, 4, ALL - {"seq2seq"}),
+        (ALL, 6, ALL - {"seq2seq"}),  # the pairs apart are encoded once, for two losses
+        (ALL - {"contrastive"}, 3, ALL - {"seq2seq", "contrastive"}),
         ({"seq2seq"}, 0, set()),  # not this step's turn
         ({"masked_language"}, 1, {"masked_language"}),
         ({"region_classification"}, 1, set(VISUAL)),  # both come from one forward
-        ({"contrastive", "seq2seq"}, 1, {"contrastive"}),
+        ({"contrastive", "seq2seq"}, 4, {"contrastive"}),
     ],
 )
 def test_an_objective_without_weight_costs_no_forward(
@@ -172,25 +150,40 @@ def test_an_objective_without_weight_costs_no_forward(
 ) -> None:
     calls: list[int] = []
     model.encoder.register_forward_pre_hook(lambda layer, inputs: calls.append(1))
-    losses = Pretraining(model, make_batch, TEMPERATURE, wanted).losses(make_batch("bidirectional"))
-    assert (len(calls), set(losses)) == (forwards, names)
+    batch = make_batch("bidirectional", parts_for(wanted))
+    assert set(Pretraining(model, make_batch, TEMPERATURE).losses(batch)) == names
+    assert len(calls) == forwards
 
 
+@pytest.mark.parametrize("retrieved", [FOUND, (2, 0), (0, 0)])
 @pytest.mark.parametrize(
     "wanted",
     [ALL, ALL - {"in_batch"}, ALL - {"contrastive"}, {"in_batch"}, {"region_regression", "seq2seq"}, {*VISUAL}],
     ids=lambda wanted: ",".join(sorted(wanted)),
 )
-def test_the_plan_counts_what_a_step_encodes(model: UnimoForPretraining, wanted: set[str]) -> None:
+def test_the_plan_counts_what_a_step_encodes(
+    model: UnimoForPretraining, wanted: set[str], retrieved: tuple[int, int]
+) -> None:
     run = load_run(
         CONFIG,
         [f"data.positives={POSITIVES}", f"data.negatives={NEGATIVES}"]
+        + [f"data.retrieved_images={retrieved[0]}", f"data.retrieved_texts={retrieved[1]}"]
         + [f"objectives.{name}={float(name in wanted)}" for name in ALL],
     )
-    encoded: list[int] = []
-    model.encoder.register_forward_pre_hook(lambda layer, inputs: encoded.append(len(inputs[0].is_pad)))
-    Pretraining(model, make_batch, TEMPERATURE, wanted).losses(make_batch("seq2seq"))
-    assert sum(encoded) == sequences_per_pair(run) * len(SHAPES)
+    encoded: list[tuple[int, bool, bool]] = []
+
+    def note(layer: Unimo, inputs: tuple[Inputs]) -> None:
+        size, regions, tokens = len(inputs[0].is_pad), inputs[0].features.shape[1], inputs[0].token_ids.shape[1]
+        encoded.append((size, regions > 0, tokens > 0))
+
+    model.encoder.register_forward_pre_hook(note)
+    batch = make_batch("seq2seq", parts_for(wanted), retrieved)
+    Pretraining(model, make_batch, TEMPERATURE).losses(batch)
+    assert sum(size for size, _, _ in encoded) == sequences_per_pair(run) * len(SHAPES)
+    image, text = run.data.max_regions + 1, run.data.max_tokens
+    planned = sum(one.times * one.positions for one in encodings(run).values())
+    taken = sum(size * (image * has_image + text * has_text) for size, has_image, has_text in encoded)
+    assert planned * len(SHAPES) == taken
 
 
 @pytest.mark.parametrize(
@@ -207,7 +200,7 @@ def test_the_plan_counts_what_a_step_encodes(model: UnimoForPretraining, wanted:
 def test_the_gradient_reaches_what_an_objective_teaches(
     model: UnimoForPretraining, names: set[str], silent: tuple[str, ...]
 ) -> None:
-    terms = Pretraining(model, make_batch, TEMPERATURE, names).losses(make_batch("bidirectional"))
+    terms = Pretraining(model, make_batch, TEMPERATURE).losses(make_batch("bidirectional", parts_for(names)))
     paddle.add_n([term.mean() for term in terms.values()]).backward()
     for name, parameter in model.named_parameters():
         taught = parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
@@ -215,3 +208,78 @@ def test_the_gradient_reaches_what_an_objective_teaches(
         if name == "match_head.score.bias" or name.endswith("key.bias"):
             continue
         assert taught == (not name.startswith(silent)), name
+
+
+class Scripted:
+    """Stands in for a model whose states say nothing and whose scores are given: joint ones, then retrieved ones."""
+
+    def __init__(self, joint: list[float], images: list[float], texts: list[float]) -> None:
+        self.scores = [paddle.to_tensor(some, stop_gradient=False) for some in (joint, images, texts)]
+        self.asked: list[tuple[list[int], list[int]]] = []
+
+    def __call__(self, inputs: Inputs) -> States:
+        size, regions, tokens = len(inputs.is_pad), inputs.features.shape[1], inputs.token_ids.shape[1]
+        return States(paddle.zeros([size, regions, 1]), paddle.zeros([size, tokens, 1]))
+
+    def match_scores(self, states: States) -> paddle.Tensor:
+        return self.scores[0]
+
+    def match_scores_separate(self, image: States, text: States) -> paddle.Tensor:
+        self.asked.append((image.image.shape, text.text.shape))
+        return self.scores[len(self.asked)]
+
+
+def test_the_contrast_by_hand() -> None:
+    """Two pairs of a caption, a positive, a negative, an image and a text retrieved; the second lacks its image.
+
+    exp(d / 0.5) of pair 1: 1, 2 | 3 | 4 | 5: -ln((1 + 2 + 4 + 5) / 15); of pair 2: 2, 2 | 6 | - | 8: -ln(12 / 18).
+    """
+    rng = np.random.default_rng(0)
+    images, texts = [make_image(rng, 1) for _ in range(6)], [make_text(rng, 1) for _ in range(6)]
+    both, alone = [bidirectional(2, 3)] * 6, [bidirectional(2, 0)] * 2
+    part = ContrastPart(
+        joint=pad(images, texts, both),
+        images=pad(images[:2], [], alone),
+        texts=pad([], texts[:2], [bidirectional(0, 3)] * 2),
+        is_positive=np.array([[True, True, False, True, True]] * 2),
+        is_real=np.array([[True] * 5, [True, True, True, False, True]]),
+    )
+    apart = pad(images[:2], texts[:2], [separate(2, 3)] * 2)
+    model: Any = Scripted(*([math.log(power) / 2 for power in some] for some in ([1, 2, 3, 2, 2, 6], [4, 99], [5, 8])))
+    batch = PairBatch(["a", "b"], "seq2seq", None, None, part, apart, None)
+    term = Pretraining(model, make_batch, 0.5).losses(batch)["contrastive"]
+    assert float(term.sum) == pytest.approx(-math.log(12 / 15) - math.log(12 / 18), rel=1e-5)
+    assert float(term.count) == 2 and model.asked == [([2, 2, 1], [2, 1, 1]), ([2, 1, 1], [2, 3, 1])]
+    term.sum.backward()
+    # softmax over all minus softmax over the positives, over tau; a candidate that is not real learns nothing
+    np.testing.assert_allclose(model.scores[1].grad.numpy(), [2 * (4 / 15 - 4 / 12), 0], atol=1e-6)
+    np.testing.assert_allclose(model.scores[2].grad.numpy(), [2 * (5 / 15 - 5 / 12), 2 * (8 / 18 - 8 / 12)], atol=1e-6)
+
+
+def test_retrieved_rows_learn_and_fillers_do_not(model: UnimoForPretraining, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The gradient of each retrieved sequence's own embedding: none for what only fills up."""
+    embedded: list[paddle.Tensor] = []
+    embed = model.encoder.embed
+
+    def keep(inputs: Inputs) -> paddle.Tensor:
+        embedded.append(embed(inputs))
+        embedded[-1].retain_grads()
+        return embedded[-1]
+
+    monkeypatch.setattr(model.encoder, "embed", keep)
+    batch = make_batch("bidirectional", parts_for({"contrastive"}))
+    Pretraining(model, make_batch, TEMPERATURE).losses(batch)["contrastive"].mean().backward()
+    joint, apart, images, texts = (tensor.grad.abs().sum(axis=[1, 2]).numpy() > 0 for tensor in embedded)
+    is_real, group = batch.contrast.is_real, 1 + POSITIVES + NEGATIVES
+    assert np.array_equal(joint, is_real[:, :group].reshape(-1)) and apart.all()
+    assert np.array_equal(images, is_real[:, group : group + FOUND[0]].reshape(-1))
+    assert np.array_equal(texts, is_real[:, group + FOUND[0] :].reshape(-1))
+
+
+def test_image_and_caption_apart_do_not_read_each_other(model: UnimoForPretraining) -> None:
+    batch = make_batch("bidirectional", parts_for({"contrastive"}))
+    assert batch.apart
+    words = replace(batch.apart, token_ids=np.where(batch.apart.token_ids > 3, 5, batch.apart.token_ids))
+    one, other = (model(to_tensors(apart)) for apart in (batch.apart, words))
+    np.testing.assert_array_equal(one.image.numpy(), other.image.numpy())
+    assert np.abs(one.text.numpy() - other.text.numpy()).max() > 0.01

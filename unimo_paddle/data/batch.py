@@ -1,7 +1,7 @@
 """Rows -> batches: padded numpy arrays and flat label lists; paddle is not needed to make them.
 
 Legend: B examples, R image rows ([IMG] first), T text rows, D feature width, C region classes,
-G joint sequences per pair, M / K labelled text / image rows of the batch.
+G joint sequences, I retrieved images, J retrieved texts per pair, M / K labelled text / image rows of the batch.
 """
 
 from __future__ import annotations
@@ -59,27 +59,69 @@ class VisualLabels:
 
 
 @dataclass(frozen=True)
-class PairBatch:
-    """B pairs under each objective.
+class LanguagePart:
+    """Captions with words hidden and the whole image beside them: [B, ..]."""
 
-    language: image visible, words hidden (objective says how: bidirectional or seq2seq); visual: words
-    visible, regions hidden; contrast: nothing hidden, [B*G, ..], rows b*G .. b*G+G-1 are pair b with the
-    original caption, its positives, its negatives.  is_positive, is_real: bool [B, G]; rows that are not
-    real only fill up a pair with fewer rewrites than asked, and count for nothing.  apart: nothing hidden, image
-    and caption do not read each other; belongs: bool [B, B], caption j is of image b, or says the same as one of it.
+    sequences: Sequences
+    labels: LanguageLabels
+
+
+@dataclass(frozen=True)
+class VisualPart:
+    """Images with regions hidden and the whole caption beside them: [B, ..]."""
+
+    sequences: Sequences
+    labels: VisualLabels
+
+
+@dataclass(frozen=True)
+class ContrastPart:
+    """The candidates of each pair, nothing hidden (paper section 2).
+
+    joint: [B*G, ..], rows b*G .. b*G+G-1 are pair b with its caption, its rewritten positives, its negatives.
+    images: [B*I, ..], the images retrieved for pair b, alone; texts: [B*J, ..], the texts retrieved for it, alone;
+    None where none are asked for. is_positive, is_real: bool [B, G+I+J], in this order; a candidate that is not real
+    only fills up a pair with fewer of its kind than asked, and counts for nothing.
+    """
+
+    joint: Sequences
+    images: Sequences | None
+    texts: Sequences | None
+    is_positive: Bools
+    is_real: Bools
+
+
+@dataclass(frozen=True)
+class PairBatch:
+    """B pairs under each objective; a part is None where no objective asks for it in this step.
+
+    objective: how words are hidden, bidirectional or seq2seq.  apart: [B, ..], nothing hidden, image and caption do
+    not read each other: for retrieved candidates and for the contrast within the batch.  belongs: bool [B, B],
+    caption j is of image b, or says the same as one of it: for the contrast within the batch.
     """
 
     ids: list[str]
-    language: Sequences
-    language_labels: LanguageLabels
-    visual: Sequences
-    visual_labels: VisualLabels
-    contrast: Sequences
-    is_positive: Bools
-    is_real: Bools
-    apart: Sequences
-    belongs: Bools
     objective: str
+    language: LanguagePart | None
+    visual: VisualPart | None
+    contrast: ContrastPart | None
+    apart: Sequences | None
+    belongs: Bools | None
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which parts of a batch are made: those that an objective with a weight reads."""
+
+    bidirectional: bool = True
+    seq2seq: bool = True
+    visual: bool = True
+    contrast: bool = True
+    in_batch: bool = True
+
+    def hides_words(self, objective: str) -> bool:
+        """Tell whether a step whose turn is `objective` has a language part."""
+        return self.seq2seq if objective == "seq2seq" else self.bidirectional
 
 
 def pad(images: Sequence[ImageRow], texts: Sequence[TextRow], patterns: Sequence[Pattern]) -> Sequences:

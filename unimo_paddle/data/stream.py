@@ -2,66 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from unimo_paddle.corpus import Corpus, Pair, Rewrites
-from unimo_paddle.data import masking, patterns
-from unimo_paddle.data.batch import PairBatch, language_labels, pad, visual_labels
+from unimo_paddle.corpus import Corpus, Pair, Records, Rewrites
+from unimo_paddle.data.batch import PairBatch
 from unimo_paddle.data.encode import ImageRow, TextRow, encode_image, encode_text
+from unimo_paddle.data.examples import Example, PairSettings, make_batch
+from unimo_paddle.data.retrieved import RetrievedReader, sample
 from unimo_paddle.data.tokenizer import Tokenizer
 from unimo_paddle.errors import UserError
 from unimo_paddle.regions import RegionStore
 
 # What a generator is for; it keeps apart the streams that are drawn from one seed.
-_ORDER, _EXAMPLE, _OBJECTIVE, _SHUFFLE = range(4)
+_ORDER, _EXAMPLE, _OBJECTIVE, _SHUFFLE, _RETRIEVED = range(5)
 
 
 @dataclass(frozen=True)
-class PairSettings:
-    """batch_pairs: of all ranks together.  max_tokens: special tokens counted.  max_regions: [IMG] not counted.
-    positives, negatives: rewrites sampled for each pair and step.  rates and overlap: paper sections 3 and 4.
-    shuffle_captions: the control run, which must learn nothing: every image gets the captions of another one."""
+class _Drawn:
+    """A pair and what a step draws to go with it; None where the pair has fewer than asked.
 
-    batch_pairs: int
-    max_tokens: int
-    max_regions: int
-    positives: int
-    negatives: int
-    span_rate: float = 0.15
-    fragment_rate: float = 0.25
-    region_rate: float = 0.15
-    overlap: float = 0.3
-    shuffle_captions: bool = False
+    image_id: the image that is shown; rewrites: positives, then negatives; images: ids of retrieved ones.
+    """
 
-
-@dataclass(frozen=True)
-class _Example:
-    """One pair before anything is hidden.  group: the texts of its G joint sequences, the caption first."""
-
-    id: str
+    pair: Pair
     image_id: str
-    image: ImageRow
-    group: list[TextRow]
-    is_positive: list[bool]
-    is_real: list[bool]
+    rewrites: list[str | None]
+    images: list[str | None]
+    texts: list[str | None]
     rng: np.random.Generator
 
     @property
-    def caption(self) -> TextRow:
-        return self.group[0]
+    def captions(self) -> list[str]:
+        """Every text to encode: the caption, rewrites, retrieved texts."""
+        return [self.pair.caption, *(text or "" for text in (*self.rewrites, *self.texts))]
+
+    @property
+    def is_real(self) -> list[bool]:
+        return [True, *(one is not None for one in (*self.rewrites, *self.images, *self.texts))]
 
 
 class PairStream:
     """Batches of one split's pairs, under all objectives, for one rank of the run.
 
     Each epoch visits every pair once, in an order of its own; batches run on over the end of an epoch.  The
-    batch of all ranks together does not depend on how many they are: each takes its slice.
+    batch of all ranks together does not depend on how many they are: each takes its slice.  Records are read from
+    memory-mapped shards when a batch needs them: of the corpus only one epoch's order is held, 8 bytes a pair (and,
+    in a control run, the images that stand in for others).
+    image_store: regions of the retrieved images, None for those of the pairs.
     Raises UserError when the split is empty, the batch cannot be shared out evenly, regions are missing for some
-    images, or rewrites are asked for and absent.
+    images, or rewrites or neighbours are asked for and absent.
     """
 
     def __init__(
@@ -74,6 +67,7 @@ class PairStream:
         seed: int,
         rank: int = 0,
         world: int = 1,
+        image_store: RegionStore | None = None,
     ) -> None:
         self._pairs = corpus.pairs(split)
         if settings.batch_pairs % world:
@@ -83,11 +77,14 @@ class PairStream:
             )
         if not len(self._pairs):
             raise UserError(f"split {split!r} of {corpus.path} has no pairs: ingest captions into it, or name another")
-        image_ids = list(dict.fromkeys(self._pairs.column("image_id")))
-        _require_regions(image_ids, store, corpus, split)
+        _require_regions(corpus, split, store)
         wants_rewrites = settings.positives + settings.negatives > 0
         self._rewrites = corpus.rewrites(split) if wants_rewrites else None
-        self._shown = _derange(image_ids, seed) if settings.shuffle_captions else {}
+        self._image_store = image_store or store
+        self._retrieved = RetrievedReader(
+            corpus, split, settings.retrieved_images, settings.retrieved_texts, self._image_store, store
+        )
+        self._shown = _derange(self._pairs.column("image_id"), seed) if settings.shuffle_captions else {}
         self._store, self._tokenizer, self._settings, self._seed = store, tokenizer, settings, seed
         share = settings.batch_pairs // world
         self._slice = range(rank * share, (rank + 1) * share)
@@ -100,41 +97,56 @@ class PairStream:
         """
         examples = self._examples([step * self._settings.batch_pairs + i for i in self._slice])
         coin = np.random.default_rng((self._seed, _OBJECTIVE, step)).random()
-        return _make_batch(examples, self._settings, self._tokenizer, "seq2seq" if coin < 0.5 else "bidirectional")
+        objective = "seq2seq" if coin < 0.5 else "bidirectional"
+        return make_batch(examples, self._settings, self._tokenizer.mask, objective)
 
-    def _examples(self, places: Sequence[int]) -> list[_Example]:
+    def _examples(self, places: Sequence[int]) -> list[Example]:
         """The pairs at these places of the endless stream; their texts go to the tokenizer in one call."""
-        drawn = []
-        for place in places:
-            epoch, offset = divmod(place, len(self._pairs))
-            index = int(self._epoch_order(epoch)[offset])
-            rng = np.random.default_rng((self._seed, _EXAMPLE, epoch, index))
-            drawn.append((self._pairs[index], self._sample_texts(index, rng), rng))
-        texts = [text for pair, sampled, _ in drawn for text in (pair.caption, *sampled)]
-        rows = self._encode_texts([text or "" for text in texts])
-        size = 1 + self._settings.positives + self._settings.negatives
-        images = self._encode_images([pair for pair, _, _ in drawn])
-        is_positive = [i <= self._settings.positives for i in range(size)]
+        drawn = [self._draw(place) for place in places]
+        rows = self._encode_texts([text for one in drawn for text in one.captions])
+        images = self._encode_images(self._store, {one.image_id for one in drawn})
+        found = self._encode_images(self._image_store, {i for one in drawn for i in one.images if i is not None})
+        group, width = 1 + self._settings.positives + self._settings.negatives, len(drawn[0].captions)
         return [
-            _Example(
-                id=pair.id,
-                image_id=pair.image_id,
-                image=images[pair.image_id],
-                group=rows[b * size : (b + 1) * size],
-                is_positive=is_positive,
-                is_real=[True] + [text is not None for text in sampled],
-                rng=rng,
+            Example(
+                id=one.pair.id,
+                image_id=one.pair.image_id,
+                image=images[one.image_id],
+                group=rows[b * width : b * width + group],
+                # What fills up is the pair's own image: it is there, and nobody looks at its score.
+                images=[images[one.image_id] if i is None else found[i] for i in one.images],
+                texts=rows[b * width + group : (b + 1) * width],
+                is_real=one.is_real,
+                rng=one.rng,
             )
-            for b, (pair, sampled, rng) in enumerate(drawn)
+            for b, one in enumerate(drawn)
         ]
 
-    def _sample_texts(self, index: int, rng: np.random.Generator) -> list[str | None]:
+    def _draw(self, place: int) -> _Drawn:
+        epoch, offset = divmod(place, len(self._pairs))
+        row = int(self._epoch_order(epoch)[offset])
+        pair = self._pairs[row]
+        # The image's side of the pair: in a control run another pair's, image and retrieved images together.
+        shown = self._shown.get(pair.image_id, row)
+        rng = np.random.default_rng((self._seed, _EXAMPLE, epoch, row))
+        # A generator of their own, so that neighbours leave everything else of a run as it was.
+        neighbours = np.random.default_rng((self._seed, _RETRIEVED, epoch, row))
+        return _Drawn(
+            pair=pair,
+            image_id=pair.image_id if shown == row else self._pairs[shown].image_id,
+            rewrites=self._sample_rewrites(row, rng),
+            images=self._retrieved.image_ids(shown, neighbours),
+            texts=self._retrieved.texts(row, neighbours),
+            rng=rng,
+        )
+
+    def _sample_rewrites(self, row: int, rng: np.random.Generator) -> list[str | None]:
         """Positives, then negatives of a pair; None where it has fewer than asked."""
         if self._rewrites is None:
             return []
-        rewrites: Rewrites = self._rewrites[index]
+        rewrites: Rewrites = self._rewrites[row]
         negatives = [negative.text for negative in rewrites.negatives]
-        return _sample(rewrites.positives, self._settings.positives, rng) + _sample(
+        return sample(rewrites.positives, self._settings.positives, rng) + sample(
             negatives, self._settings.negatives, rng
         )
 
@@ -145,13 +157,8 @@ class PairStream:
             for tokens in tokenizer.encode_batch(texts)
         ]
 
-    def _encode_images(self, pairs: Sequence[Pair]) -> dict[str, ImageRow]:
-        """The image of each pair under the pair's image id; a control run shows another one in its stead."""
-        images = {}
-        for own_id in {pair.image_id for pair in pairs}:
-            image_id = self._shown.get(own_id, own_id)
-            images[own_id] = encode_image(self._store.read(image_id), image_id, self._settings.max_regions)
-        return images
+    def _encode_images(self, store: RegionStore, image_ids: set[str]) -> dict[str, ImageRow]:
+        return {i: encode_image(store.read(i), i, self._settings.max_regions) for i in sorted(image_ids)}
 
     def _epoch_order(self, epoch: int) -> NDArray[np.int64]:
         if self._order[0] != epoch:
@@ -160,71 +167,29 @@ class PairStream:
         return self._order[1]
 
 
-def _make_batch(
-    examples: Sequence[_Example], settings: PairSettings, tokenizer: Tokenizer, objective: str
-) -> PairBatch:
-    """Hide words for the language objective, regions for the visual one, nothing for the contrast."""
-    images = [example.image for example in examples]
-    captions = [example.caption for example in examples]
-    both = [_bidirectional(example.image, example.caption) for example in examples]
-    if objective == "seq2seq":
-        cut = [masking.cut_fragments(e.caption, e.rng, settings.fragment_rate) for e in examples]
-        reads = [
-            patterns.image_prefix(len(image.features), one.n_source, one.n_target)
-            for image, one in zip(images, cut, strict=True)
-        ]
-        hidden: Sequence[masking.HiddenText] = cut
-    else:
-        hidden = [masking.mask_spans(e.caption, e.rng, tokenizer.mask, settings.span_rate) for e in examples]
-        reads = both
-    language = pad(images, [one.text for one in hidden], reads)
-    regions = [masking.mask_regions(e.image, e.rng, settings.region_rate, settings.overlap) for e in examples]
-    visual = pad([one.image for one in regions], captions, both)
-    joint = [(example.image, text) for example in examples for text in example.group]
-    return PairBatch(
-        ids=[example.id for example in examples],
-        language=language,
-        language_labels=language_labels(hidden, language.token_ids.shape[1]),
-        visual=visual,
-        visual_labels=visual_labels(regions, images, visual.features.shape[1]),
-        contrast=pad([i for i, _ in joint], [t for _, t in joint], [_bidirectional(i, t) for i, t in joint]),
-        is_positive=np.array([example.is_positive for example in examples]),
-        is_real=np.array([example.is_real for example in examples]),
-        apart=pad(images, captions, [patterns.separate(len(e.image.features), len(e.caption.ids)) for e in examples]),
-        belongs=np.array([[_belongs(of_image, of_text) for of_text in examples] for of_image in examples]),
-        objective=objective,
-    )
+def _derange(image_ids: Sequence[str], seed: int) -> dict[str, int]:
+    """Return image -> row of a pair whose image stands in for it: one round through all images, so that none stands
+    for itself. image_ids: of all pairs."""
+    images = list(dict.fromkeys(image_ids))
+    if len(images) < 2:
+        raise UserError(f"captions cannot be shuffled among {len(images)} image: at least 2 are needed")
+    row_of = dict(zip(image_ids, range(len(image_ids)), strict=True))
+    round_trip = np.random.default_rng((seed, _SHUFFLE)).permutation(len(images))
+    return {images[a]: row_of[images[b]] for a, b in zip(round_trip, np.roll(round_trip, 1), strict=True)}
 
 
-def _belongs(of_image: _Example, of_text: _Example) -> bool:
-    """Tell whether the one's image may have the other's caption: both of one image, or captions of the same words."""
-    return of_image.image_id == of_text.image_id or np.array_equal(of_image.caption.ids, of_text.caption.ids)
-
-
-def _bidirectional(image: ImageRow, text: TextRow) -> patterns.Pattern:
-    return patterns.bidirectional(len(image.features), len(text.ids))
-
-
-def _sample(texts: Sequence[str], count: int, rng: np.random.Generator) -> list[str | None]:
-    """`count` different ones of the texts in random order, None for those that are lacking."""
-    chosen = rng.permutation(len(texts))[:count]
-    return [texts[i] for i in chosen] + [None] * (count - len(chosen))
-
-
-def _derange(image_ids: Sequence[str], seed: int) -> dict[str, str]:
-    """Which image stands in for which: one round through all of them, so that none stands for itself."""
-    if len(image_ids) < 2:
-        raise UserError(f"captions cannot be shuffled among {len(image_ids)} image: at least 2 are needed")
-    round_trip = np.random.default_rng((seed, _SHUFFLE)).permutation(len(image_ids))
-    return {image_ids[a]: image_ids[b] for a, b in zip(round_trip, np.roll(round_trip, 1), strict=True)}
-
-
-def _require_regions(image_ids: Sequence[str], store: RegionStore, corpus: Corpus, split: str) -> None:
-    missing = [image_id for image_id in image_ids if image_id not in store]
+def _require_regions(corpus: Corpus, split: str, store: RegionStore) -> None:
+    missing = list(dict.fromkeys(image_id for image_id in _image_ids(corpus, split) if image_id not in store))
     if missing:
         raise UserError(
-            f"{len(missing)} of {len(image_ids)} images of split {split!r} have no regions in {store.path} "
-            f"({', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}); "
+            f"{len(missing)} of {len(set(_image_ids(corpus, split)))} images of split {split!r} have no regions in "
+            f"{store.path} ({', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}); "
             f"extract them with: tools/extract.py --detector DIR --corpus {corpus.path} --out {store.path}, and mend "
             f"first the pictures that {store.path / 'skipped.txt'} lists, if it is there"
         )
+
+
+def _image_ids(corpus: Corpus, split: str) -> Iterator[str]:
+    """The image of each pair, a shard in memory at a time."""
+    for shard in corpus.pairs(split).shards:
+        yield from Records(corpus.path, [shard], Pair).column("image_id")

@@ -137,41 +137,64 @@ def step_activations(run: PretrainRun, shape: Shape, pairs: int) -> int:
     wanted, masking = run.objectives, run.masking
     rate = max(masking.span_rate * (wanted.masked_language > 0), masking.fragment_rate * (wanted.seq2seq > 0))
     labelled = round(pairs * run.data.max_tokens * rate)
-    rows = run.data.max_regions + 1 + run.data.max_tokens
     dropout = run.model.dropout > 0 or run.model.attention_dropout > 0
-    return activation_bytes(shape, pairs * sequences_per_pair(run), rows, labelled, dropout)
+    encoded = sum(
+        activation_bytes(shape, pairs * one.times, one.positions, 0, dropout) for one in encodings(run).values()
+    )
+    return encoded + activation_bytes(shape, 0, 0, labelled, dropout)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How often a pair is encoded for one purpose in a step, and the positions of each sequence at its longest."""
+
+    times: int
+    positions: int
 
 
 def sequences_per_pair(run: PretrainRun) -> int:
     """Return how often a pair is encoded in a step that serves all objectives with a weight (tasks/pretraining.py)."""
-    return sum(_encodings(run).values())
+    return sum(one.times for one in encodings(run).values())
 
 
-def _encodings(run: PretrainRun) -> dict[str, int]:
-    """Return how often a pair is encoded, by what for; an objective without weight costs nothing."""
+def encodings(run: PretrainRun) -> dict[str, Encoding]:
+    """Return how a pair is encoded, by what for; an objective without weight costs nothing.
+
+    Retrieved images and texts are sequences of their own; the pair encoded apart serves against them and against the
+    other pairs of the batch at once.
+    """
     wanted, data = run.objectives, run.data
+    image, text = data.max_regions + 1, data.max_tokens
+    contrast, retrieved = wanted.contrastive > 0, data.retrieved_images + data.retrieved_texts > 0
     group = f"the contrast: the caption, {data.positives} rewritten positives, {data.negatives} negatives"
-    times = {
-        "words hidden": int(wanted.masked_language > 0 or wanted.seq2seq > 0),
-        "regions hidden": int(wanted.region_regression > 0 or wanted.region_classification > 0),
-        group: (1 + data.positives + data.negatives) * (wanted.contrastive > 0),
-        "the contrast within the batch": int(wanted.in_batch > 0),
+    apart = " and ".join(
+        ["what is retrieved"] * (contrast and retrieved) + ["the batch's other pairs"] * (wanted.in_batch > 0)
+    )
+    found = {
+        "words hidden": Encoding(int(wanted.masked_language > 0 or wanted.seq2seq > 0), image + text),
+        "regions hidden": Encoding(
+            int(wanted.region_regression > 0 or wanted.region_classification > 0), image + text
+        ),
+        group: Encoding((1 + data.positives + data.negatives) * contrast, image + text),
+        f"image and caption apart, against {apart}": Encoding(int(bool(apart)), image + text),
+        "retrieved images alone": Encoding(data.retrieved_images * contrast, image),
+        "retrieved texts alone": Encoding(data.retrieved_texts * contrast, text),
     }
-    return {name: count for name, count in times.items() if count}
+    return {name: one for name, one in found.items() if one.times}
 
 
 def _step_lines(run: PretrainRun, pairs: int | None) -> list[str]:
-    data, steps = run.data, run.train.steps
+    data, steps, parts = run.data, run.train.steps, encodings(run)
     sequences = data.batch * sequences_per_pair(run)
-    rows = sequences * (data.max_regions + 1 + data.max_tokens)
+    positions = data.batch * sum(one.times * one.positions for one in parts.values())
     examples = steps * data.batch
     epochs = f"{examples / pairs:.1f} epochs of {pairs:,} pairs" if pairs else "epochs unknown without the corpus"
     return [
         f"steps: {steps:,} of {data.batch:,} pairs, {examples:,} pairs in all: {epochs}",
         f"  a pair is encoded {sequences_per_pair(run)} times "
-        f"({', '.join(f'{count} for {name}' for name, count in _encodings(run).items())})",
+        f"({'; '.join(f'{one.times} for {name}' for name, one in parts.items())})",
         f"  a step is {sequences:,} sequences of up to {data.max_regions + 1} image rows and {data.max_tokens} tokens: "
-        f"at most {rows:,} positions, and two for each fragment that is cut out",
+        f"at most {positions:,} positions, and two for each fragment that is cut out",
         f"  a checkpoint every {run.train.save_every:,} steps, the last {run.train.keep_last} kept",
     ]
 

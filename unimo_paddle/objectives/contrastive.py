@@ -13,9 +13,10 @@ ABSENT = -1e30   # exp() of it is 0; unlike -inf it leaves no NaN in the gradien
 def cmcl(scores: Tensor, is_positive: Tensor, is_real: Tensor, temperature: float) -> LossTerm:
     """Sum over B pairs of -log(sum over positives of exp(d / t) / sum over all of exp(d / t)): one logarithm a pair.
 
-    scores: float [B, G], d of the G candidates of each pair; is_positive, is_real: bool [B, G]. A candidate that is
-    not real fills the row up and counts nowhere. A pair without negatives gives 0 and is counted; a pair without
-    any real positive gives 0 and is not. Raises ValueError when temperature is not above 0.
+    scores: float [B, G], d of the G candidates of each pair, encoded jointly (rewritten) or apart (retrieved);
+    is_positive, is_real: bool [B, G]. A candidate that is not real fills the row up and counts nowhere. A pair without
+    negatives gives 0 and is counted; a pair without any real positive gives 0 and is not. Raises ValueError when
+    temperature is not above 0.
     """
     if temperature <= 0:
         raise ValueError(f"temperature is {temperature}; it must be above 0")
