@@ -122,7 +122,7 @@ def test_text_faults(tmp_path: Path) -> None:
         ingest_text(tmp_path / "d", [tmp_path / "none.txt"])
     with pytest.raises(UserError, match="has no file that ends in"):
         ingest_text(tmp_path / "d", [tmp_path / "empty"])
-    with pytest.raises(UserError, match="a document is 'page'; choose `line` or `file`"):
+    with pytest.raises(UserError, match="a document is 'page'; choose one of line, file, wikipedia"):
         ingest_text(tmp_path / "d", [tmp_path / "a.txt"], document="page")
 
 

@@ -1,6 +1,5 @@
-"""What all formats share: image headers, lines, checks, and a source taken whole or not at all."""
+"""What all formats share: image headers, checks, and a source taken whole or not at all."""
 
-import gzip
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,8 @@ import pytest
 from unimo_paddle.corpus import Image, Pair, Text
 from unimo_paddle.errors import UserError
 from unimo_paddle.prepare.faults import Faults
-from unimo_paddle.prepare.ingest.intake import Entry, Intake, digest, image_size, read_lines, take
+from unimo_paddle.prepare.ingest.ids import IdSet
+from unimo_paddle.prepare.ingest.intake import Entry, Intake, image_size, take
 
 
 @pytest.mark.parametrize(("suffix", "orientation"), [("jpg", 1), ("jpg", 6), ("jpg", 3), ("png", 1), ("bmp", 1)])
@@ -40,33 +40,6 @@ def test_broken_images_are_named(tmp_path: Path, data: bytes) -> None:
         image_size(tmp_path / "bad.jpg")
     with pytest.raises(UserError, match="does not exist"):
         image_size(tmp_path / "none.jpg")
-
-
-def test_lines_keep_their_numbers_and_name_bad_bytes(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_bytes(b"\xef\xbb\xbfone\r\n\n  \nbad \xff\nfive \xc3\xa9\n\xe4\xbd last")
-    faults = Faults()
-    assert list(read_lines(path, faults)) == [(1, "one"), (5, "five é")]
-    assert faults.first == [f"{path}:4: byte 4 (0xff) is not UTF-8; save the file as UTF-8",
-                            f"{path}:6: byte 0 (0xe4) is not UTF-8; save the file as UTF-8"]
-
-
-def test_gzip_equals_plain_and_a_cut_stream_is_a_fault(tmp_path: Path) -> None:
-    plain, packed, cut = tmp_path / "a.txt", tmp_path / "a.txt.gz", tmp_path / "cut.txt.gz"
-    content = "".join(f"line {i} {hash(str(i))}\n" for i in range(20_000)).encode()
-    plain.write_bytes(content)
-    packed.write_bytes(gzip.compress(content))
-    cut.write_bytes(packed.read_bytes()[:-2000])
-    faults = Faults()
-    assert list(read_lines(packed, faults)) == list(read_lines(plain, faults))
-    assert digest(packed) == digest(plain) and digest(plain)[1] == 20_001
-    assert len(faults) == 0
-    read = list(read_lines(cut, faults))
-    assert 0 < len(read) < 20_000 and len(faults) == 1
-    assert "the gzip stream is damaged from here on" in faults.first[0]
-    assert digest(cut)[0] != digest(plain)[0]
-    (tmp_path / "no.gz").write_bytes(b"plain text")
-    assert list(read_lines(tmp_path / "no.gz", faults)) == [] and len(faults) == 2
 
 
 @pytest.mark.parametrize(("caption", "message"), [
@@ -122,6 +95,29 @@ def test_a_faulty_source_is_taken_back_or_its_faults_left_out(tmp_path: Path,
 def test_a_source_cannot_pass_for_a_rewriting(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="--name rewrites-train: names that begin with 'rewrites-' are those of"):
         take(tmp_path, "rewrites-train", "f", entries, 3, "line")
+
+
+def test_a_file_that_cannot_be_read_on_leaves_no_unfinished_source(tmp_path: Path) -> None:
+    def broken(intake: Intake) -> Iterator[Entry]:
+        yield from entries(intake)
+        raise UserError("f:4: the file is cut")
+
+    with pytest.raises(UserError, match="f:4: the file is cut"):
+        take(tmp_path, "s", "f", broken, 3, "line")
+    assert not list(tmp_path.glob("*.arrow")) and not (tmp_path / "corpus.json").exists()
+
+
+def test_unreadable_images_are_told_apart_from_faults(tmp_path: Path) -> None:
+    intake, unreadable = Intake(), Faults()
+    assert intake.image("f:1", "a", tmp_path / "none.jpg", unreadable) is None
+    assert len(unreadable) == 1 and not intake.faults
+
+
+def test_a_set_of_ids_is_a_set() -> None:
+    given = [str(number) for number in range(3000)]
+    ids = IdSet(given[:1000])
+    assert [ids.add(each) for each in given] == [False] * 1000 + [True] * 2000
+    assert len(ids) == 3000 and not any(map(ids.add, given)) and ids.add("another")
 
 
 def test_image_ids_are_checked_before_the_file_is_opened(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ def ingest_coco(corpus: Path, captions: Path, images: Path, *, split: str = "tra
 def _read_karpathy(entries: list[Any], captions: Path, images: Path, intake: Intake) -> Iterator[Entry]:
     for number, entry in enumerate(entries):
         where = f"{captions}: images[{number}]"
-        if not _has(entry, {"filename": str, "split": str, "sentences": list}, where, intake):
+        if not intake.has(where, entry, {"filename": str, "split": str, "sentences": list}):
             continue
         split = intake.split(where, "train" if entry["split"] == "restval" else entry["split"])
         image_id = str(entry.get("cocoid", Path(entry["filename"]).stem))
@@ -58,7 +58,7 @@ def _read_karpathy(entries: list[Any], captions: Path, images: Path, intake: Int
 def _sentences(sentences: list[Any], image: Image, where: str, intake: Intake) -> Iterator[Pair]:
     for number, sentence in enumerate(sentences):
         place = f"{where}.sentences[{number}]"
-        if _has(sentence, {"raw": str}, place, intake):
+        if intake.has(place, sentence, {"raw": str}):
             pair = intake.pair(place, str(sentence.get("sentid", f"{image.id}:{number}")), image.id, sentence["raw"])
             if pair:
                 yield pair
@@ -69,13 +69,13 @@ def _read_official(value: dict[str, Any], captions: Path, images: Path, split: S
     listed: dict[int, Image | None] = {}
     for number, entry in enumerate(value["images"]):
         where = f"{captions}: images[{number}]"
-        if _has(entry, {"id": int, "file_name": str}, where, intake):
+        if intake.has(where, entry, {"id": int, "file_name": str}):
             image = intake.image(where, str(entry["id"]), _find(images, "", entry["file_name"]))
             listed[entry["id"]] = image
             yield split, [image] if image else []
     for number, entry in enumerate(value["annotations"]):
         where = f"{captions}: annotations[{number}]"
-        if not _has(entry, {"id": int, "image_id": int, "caption": str}, where, intake):
+        if not intake.has(where, entry, {"id": int, "image_id": int, "caption": str}):
             continue
         if entry["image_id"] not in listed:
             intake.faults.add(where, f"a caption without an image: no image has the id {entry['image_id']}")
@@ -83,17 +83,6 @@ def _read_official(value: dict[str, Any], captions: Path, images: Path, split: S
         image = listed[entry["image_id"]]   # None when the image itself is a fault already told
         pair = intake.pair(where, str(entry["id"]), image.id, entry["caption"]) if image else None
         yield split, [pair] if pair else []
-
-
-def _has(entry: Any, fields: dict[str, type], where: str, intake: Intake) -> bool:
-    if not isinstance(entry, dict):
-        intake.faults.add(where, f"an object is wanted, not {entry!r:.60}")
-        return False
-    wrong = [f"{name} is {entry[name]!r:.60}, not {kind.__name__}" if name in entry else f"{name} is missing"
-             for name, kind in fields.items() if not isinstance(entry.get(name), kind)]
-    if wrong:
-        intake.faults.add(where, "; ".join(wrong))
-    return not wrong
 
 
 def _find(images: Path, folder: str, filename: str) -> Path:

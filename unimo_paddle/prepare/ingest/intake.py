@@ -1,24 +1,21 @@
-"""What all formats share: reading lines, checking records, and taking a source into the corpus whole or not at all."""
+"""What all formats share: checking records, and taking a source into the corpus whole or not at all."""
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import re
 import struct
-import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from unimo_paddle.console import progress, say
-from unimo_paddle.corpus import REWRITES, CorpusWriter, Image, Pair, Stored, Text
+from unimo_paddle.corpus import RESERVED, CorpusWriter, Image, Pair, Stored, Text
 from unimo_paddle.errors import UserError
 from unimo_paddle.prepare.faults import Faults
+from unimo_paddle.prepare.ingest.ids import IdSet
 
 Split = str
 _SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
-_GZIP_FAULTS = (gzip.BadGzipFile, EOFError, zlib.error)
 _IMAGE_FAULTS = (OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError,
                  struct.error)   # whatever Pillow's plugins raise
 _SIDEWAYS = range(5, 9)   # Exif orientations that swap width and height
@@ -30,17 +27,31 @@ class Intake:
     taken: the ids that the corpus has from other sources, by collection ("texts", "images", "pairs").
     """
 
-    def __init__(self, taken: Callable[[str], set[str]] | None = None) -> None:
+    def __init__(self, taken: Callable[[str], Iterable[str]] = lambda collection: ()) -> None:
         self.faults = Faults()
-        self._seen = {name: taken(name) if taken else set() for name in ("texts", "images", "pairs")}
+        self._seen = {name: IdSet(taken(name)) for name in ("texts", "images", "pairs")}
 
     def text(self, where: str, text_id: str, text: Any) -> Text | None:
         """Check a document."""
         good = self._words(where, "text", text) and self._new(where, "texts", text_id)
         return Text(text_id, text.strip()) if good else None
 
-    def image(self, where: str, image_id: str, path: Path) -> Image | None:
-        """Check an image file by its header alone; its pixels are not decoded."""
+    def has(self, where: str, entry: Any, kinds: dict[str, type]) -> bool:
+        """Check that an entry of a JSON file is an object with these keys and kinds of values."""
+        if not isinstance(entry, dict):
+            self.faults.add(where, f"an object is wanted, not {entry!r:.60}")
+            return False
+        wrong = [f"{name} is {entry[name]!r:.60}, not {kind.__name__}" if name in entry else f"{name} is missing"
+                 for name, kind in kinds.items() if not isinstance(entry.get(name), kind)]
+        if wrong:
+            self.faults.add(where, "; ".join(wrong))
+        return not wrong
+
+    def image(self, where: str, image_id: str, path: Path, unreadable: Faults | None = None) -> Image | None:
+        """Check an image file by its header alone; its pixels are not decoded.
+
+        unreadable: gets the fault when the file is no image, where that is no fault of the source.
+        """
         if not self._new(where, "images", image_id):
             return None
         if not _is_unicode(str(path)):
@@ -49,7 +60,7 @@ class Intake:
         try:
             return Image(image_id, path, *image_size(path))
         except UserError as error:
-            self.faults.add(where, str(error))
+            (self.faults if unreadable is None else unreadable).add(where, str(error))
             return None
 
     def pair(self, where: str, pair_id: str, image_id: str, caption: Any) -> Pair | None:
@@ -76,15 +87,13 @@ class Intake:
         return False
 
     def _new(self, where: str, collection: str, record_id: str) -> bool:
-        seen = self._seen[collection]
         if not record_id or not _is_unicode(record_id):
             self.faults.add(where, f"the id {record_id!r} is empty or is not Unicode text")
             return False
-        if record_id in seen:
-            self.faults.add(where, f"the id {record_id!r} is used twice among the {collection}")
-            return False
-        seen.add(record_id)
-        return True
+        if self._seen[collection].add(record_id):
+            return True
+        self.faults.add(where, f"the id {record_id!r} is used twice among the {collection}")
+        return False
 
 
 Entry = tuple[Split, list[Stored]]   # what one entry of a file gives: an image and its captions, or a document
@@ -100,8 +109,9 @@ def take(corpus: Path, name: str, fingerprint: str, read: Reader, total: int, un
     Raises UserError with every fault, after taking the source back; with skip_faulty the faulty records are
     reported and left out instead.
     """
-    if name.startswith(REWRITES):
-        raise UserError(f"--name {name}: names that begin with {REWRITES!r} are those of `prepare.py rewrite`")
+    if name.startswith(RESERVED):
+        raise UserError(f"--name {name}: names that begin with {name.partition('-')[0] + '-'!r} are those of "
+                        f"`prepare.py rewrite` and `retrieve`")
     say(f"reading {name} into {corpus}")
     with CorpusWriter(corpus, name, fingerprint) as writer:
         if writer.finished:
@@ -109,10 +119,14 @@ def take(corpus: Path, name: str, fingerprint: str, read: Reader, total: int, un
             return writer.manifest.counts()
         intake = Intake(writer.other_ids)
         added = 0
-        for split, records in progress(read(intake), total, name, unit):
-            for record in records:
-                writer.add(split, record)
-            added += len(records)
+        try:
+            for split, records in progress(read(intake), total, name, unit):
+                for record in records:
+                    writer.add(split, record)
+                added += len(records)
+        except UserError:   # the rest cannot be read at all
+            writer.abandon()
+            raise
         if intake.faults and skip_faulty:
             say(f"left out {len(intake.faults):,} faulty records of {name}:\n{intake.faults.report()}")
         elif intake.faults:
@@ -152,45 +166,3 @@ def image_size(path: Path) -> tuple[int, int]:
     except (*_IMAGE_FAULTS, PIL.Image.DecompressionBombError) as error:
         raise UserError(f"{path} is no image that can be read: {error}") from None
     return (height, width) if turned else (width, height)
-
-
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open a plain or a .gz file for reading; UserError when it is not a file."""
-    if not path.is_file():
-        raise UserError(f"{path} is a folder; a file is wanted" if path.is_dir() else f"{path} does not exist")
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")   # type: ignore[return-value]
-
-
-def read_lines(path: Path, faults: Faults) -> Iterator[tuple[int, str]]:
-    """Yield (line number, text without its line end) of each filled line; lines that are not UTF-8 are faults."""
-    number = 0
-    with open_bytes(path) as stream:
-        try:
-            for number, line in enumerate(stream, start=1):
-                text = decode(line, f"{path}:{number}", faults)
-                if text and text.strip():
-                    yield number, text.rstrip("\r\n")
-        except _GZIP_FAULTS as error:
-            faults.add(f"{path}:{number + 1}", f"the gzip stream is damaged from here on: {error}")
-
-
-def decode(data: bytes, where: str, faults: Faults) -> str | None:
-    """Return bytes as text; a fault and None when they are not UTF-8. A byte order mark at the start goes."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        faults.add(where, f"byte {error.start} (0x{data[error.start]:02x}) is not UTF-8; save the file as UTF-8")
-        return None
-
-
-def digest(path: Path) -> tuple[str, int]:
-    """Return the SHA-256 of a file's (unpacked) content and its number of lines, as far as it can be unpacked."""
-    total, lines = hashlib.sha256(), 0
-    with open_bytes(path) as stream:
-        try:
-            while block := stream.read(1 << 20):
-                total.update(block)
-                lines += block.count(b"\n")
-        except _GZIP_FAULTS:
-            total.update(b"damaged")   # read_lines says where
-    return total.hexdigest(), lines + 1

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from unimo_paddle.corpus import Image, Pair, Stored
+from unimo_paddle.files import sha256_of
 from unimo_paddle.prepare.faults import Faults
-from unimo_paddle.prepare.ingest.intake import Entry, Intake, digest, read_lines, take
+from unimo_paddle.prepare.ingest.archives import about, content_of, lines_of, read_lines
+from unimo_paddle.prepare.ingest.intake import Entry, Intake, take
 
 KEYS = {"id": str, "image": str, "captions": list, "text": str, "split": str, "meta": dict}
 
@@ -32,13 +34,13 @@ def ingest_jsonl(corpus: Path, path: Path, *, images: Path | None = None, name: 
     Raises UserError with every fault: `file:line: ...`.
     """
     home = images or path.parent
-    sha, lines = digest(path)
+    total = about([path], lambda packed, where: lines_of(content_of(packed, where), "", Faults()))
 
     def read(intake: Intake) -> Iterator[Entry]:
         return read_records(path, home, intake)
 
-    return take(corpus, name or f"jsonl-{path.name.split('.')[0]}", f"jsonl {sha} {home.resolve()}", read, lines,
-                "record", skip_faulty)
+    return take(corpus, name or f"jsonl-{path.name.split('.')[0]}", f"jsonl {sha256_of(path)} {home.resolve()}", read,
+                total, "record", skip_faulty)
 
 
 def validate_jsonl(path: Path, *, images: Path | None = None) -> Report:

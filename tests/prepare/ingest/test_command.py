@@ -1,0 +1,63 @@
+"""`tools/prepare.py ingest` on the command line: each format reaches its reader, and options of another are refused."""
+
+import json
+from pathlib import Path
+
+import PIL.Image
+import pytest
+
+from unimo_paddle.corpus import Corpus
+from unimo_paddle.errors import UserError
+from unimo_paddle.prepare.command import parser
+
+
+def run(*words: object) -> int:
+    args = parser("").parse_args(["ingest", *map(str, words)])
+    return args.run(args)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    folder = tmp_path / "source"
+    folder.mkdir()
+    for row in range(2):
+        PIL.Image.new("RGB", (4, 3)).save(folder / f"{row}.jpg")
+    (folder / "a.txt").write_text("one\ntwo\n")
+    (folder / "a.tsv").write_text("a cat\thttp://x/p.jpg\na dog\thttp://x/q.jpg\n")
+    (folder / "sbu.json").write_text(json.dumps({"image_urls": ["http://x/p", "http://x/q"], "captions": ["a", "b"]}))
+    (folder / "image_data.json").write_text(json.dumps([{"image_id": 1, "coco_id": 5}]))
+    (folder / "region_descriptions.json").write_text(json.dumps([
+        {"id": 1, "regions": [{"region_id": i, "phrase": "a", "width": i, "height": 1} for i in range(3)]}]))
+    (folder / "list.txt").write_text("0\n")
+    (folder / "a.jsonl").write_text('{"id": "1", "image": "1.jpg", "captions": ["a"]}\n')
+    (folder / "coco.json").write_text(json.dumps(
+        {"images": [{"id": 1, "file_name": "1.jpg"}], "annotations": [{"id": 1, "image_id": 1, "caption": "a"}]}))
+    return folder
+
+
+@pytest.mark.parametrize(("format_", "names", "options", "counts"), [
+    ("coco", ["coco.json"], ["--images", "."], {"images": 1, "pairs": 1}),
+    ("visual-genome", ["."], ["--images", ".", "--captions-per-image", 2], {"images": 1, "pairs": 2}),
+    ("conceptual-captions", ["a.tsv"], ["--images", "."], {"images": 2, "pairs": 2}),
+    ("sbu", ["sbu.json"], ["--images", ".", "--first-row", 0], {"images": 2, "pairs": 2}),
+    ("images", ["."], ["--list", "list.txt"], {"images": 1}),
+    ("text", ["a.txt", "list.txt"], ["--document", "file"], {"texts": 2}),
+    ("jsonl", ["a.jsonl"], [], {"images": 1, "pairs": 1}),
+])
+def test_each_format(tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch, format_: str, names: list[str],
+                     options: list[object], counts: dict[str, int]) -> None:
+    monkeypatch.chdir(source)
+    assert run(format_, "--from", *names, "--corpus", tmp_path / "c", *options) == 0
+    assert Corpus(tmp_path / "c").manifest.counts()["train"] == counts
+
+
+@pytest.mark.parametrize(("words", "message"), [
+    (["text", "--from", "a", "--images", "b"], "--images is no option of text"),
+    (["coco", "--from", "a", "--first-row", "0"], "--first-row is no option of coco"),
+    (["images", "--from", "a", "--exclude-coco", "b"], "--exclude-coco is no option of images"),
+    (["images", "--from", "a", "b"], "--from takes one path for images, not 2"),
+])
+def test_options_of_another_format(tmp_path: Path, words: list[str], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        run(*words, "--corpus", tmp_path / "c")
+    assert not (tmp_path / "c").exists()
