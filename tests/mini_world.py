@@ -74,7 +74,7 @@ class World:
         return [
             self.make_scenes(self.scenes),
             ["prepare", "ingest", "coco", "--from", dataset, "--images", images, "--corpus", corpus],
-            ["prepare", "rewrite", "--corpus", corpus, "--vocabulary", f"{scenes}/visual_genome"],
+            ["prepare", "rewrite", "--corpus", corpus, "-o", "positives.translators=apertium:spa", "--workers", "1"],
             ["prepare", "tokenizer", "--corpus", corpus, "--vocabulary", "400", "--lowercase",
              "--out", str(self.tokenizer)],
         ]  # fmt: skip

@@ -18,16 +18,28 @@ ALLOWED = {  # part -> the parts it may import, beside itself
     "safe_pickle": {"errors", "files"},
     "tensor_files": {"errors", "safe_pickle"},
     "config": {"errors", "files"},
-    "region_shards": {"errors", "files"},
-    "regions": BASE | {"region_shards"},
+    "region_distributions": set(),
+    "region_shards": {"errors", "files", "region_distributions"},
+    "region_index": {"region_shards"},
+    "region_verify": {"files", "region_shards"},
+    "regions": BASE | {"region_shards", "region_index", "region_verify"},
+    "region_parts": {"errors", "files", "region_shards"},
+    "region_tools": BASE | {"corpus", "region_distributions", "region_shards", "regions"},
     "corpus_shards": {"errors", "files"},
-    "corpus": BASE | {"corpus_shards"},
+    "corpus_records": {"errors", "corpus_shards"},
+    "corpus_sources": {"errors", "files", "corpus_shards"},
+    "corpus_derived": BASE | {"corpus_shards", "corpus_records", "corpus_sources"},
+    "corpus": BASE | {"corpus_shards", "corpus_records", "corpus_sources"},
     "data": BASE | {"regions", "corpus"},
     "model": BASE | {"safe_pickle", "tensor_files", "data"},
     "objectives": BASE,
     "metrics": BASE,
-    "vision": BASE | {"tensor_files", "corpus", "safe_pickle", "regions", "objectives", "metrics"},
-    "prepare": BASE | {"regions", "corpus", "data"},
+    "workers": BASE,
+    "vision": BASE
+    | {"tensor_files", "corpus", "safe_pickle", "regions", "region_shards", "region_parts", "objectives", "metrics"}
+    | {"workers"},
+    "prepare": BASE
+    | {"workers", "regions", "corpus", "corpus_derived", "corpus_shards", "data", "model", "config", "tensor_files"},
     "tasks": BASE | {"regions", "corpus", "data", "model", "objectives", "metrics"},
     "engine": BASE | {"tensor_files", "config", "data", "model", "objectives", "metrics"},
     "retrieval": BASE | {"corpus"},
@@ -40,6 +52,8 @@ ONLY_IN = {  # heavy or delicate library -> the only parts that may name it
     "paddle.distributed": {"distributed"},
     "paddlenlp": set(),
     "pickle": {"safe_pickle"},
+    "ray": {"workers"},
+    "multiprocessing": {"prepare", "workers"},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 

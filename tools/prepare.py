@@ -6,7 +6,10 @@
     python tools/prepare.py validate --jsonl my.jsonl
     python tools/prepare.py ingest jsonl --from my.jsonl --corpus corpus
     python tools/prepare.py tokenizer --corpus corpus --out tokenizer
-    python tools/prepare.py rewrite --corpus corpus --vocabulary world/visual_genome
+    python tools/prepare.py rewrite --corpus corpus --regions regions
+    python tools/prepare.py retrieve --corpus corpus --images collection --texts corpus --regions regions
+    python tools/prepare.py inspect --corpus corpus --pair ID -o pair.html
+    python tools/prepare.py validate --corpus corpus
 
 Exit status: 0 done, 1 failed, 2 the request is wrong.
 """

@@ -89,8 +89,30 @@ def test_a_tokenizer_is_not_replaced_by_another(prepared: World) -> None:
 
 def test_what_rewriting_and_tokenizing_need(prepared: World, tmp_path: Path) -> None:
     rewrite = ["prepare", "rewrite", "--corpus", str(prepared.corpus)]
-    refused(call(rewrite), "the word level needs --vocabulary", "objects_vocab.txt")
-    refused(call([*rewrite, "--levels", "sentence", "--splits", "dev"]), "has no split 'dev'; it has composition")
+    refused(call([*rewrite, "--levels", "sentence,letter"]), "level 'letter' is not one of sentence, phrase, word")
+    refused(call([*rewrite, "--splits", "dev"]), "has no split 'dev'; it has composition")
+    refused(call([*rewrite, "-o", "negatives.words=5"]), "negatives.words is not a setting; did you mean negatives.word?")
+    refused(call([*rewrite, "--address", "10.0.0.5:6379"]), "the address 10.0.0.5:6379 is for the engine ray")
+    refused(call(["prepare", "retrieve", *rewrite[2:]]), "give --images STORE, --texts CORPUS, or both")
+
+
+def test_a_corpus_is_validated_and_a_pair_shown(prepared: World, tmp_path: Path) -> None:
+    done = call(["prepare", "validate", "--corpus", str(prepared.corpus), "--json", str(tmp_path / "report.json")])
+    assert done.status == 0, done
+    assert "the corpus is clean" in done.out
+    assert json.loads((tmp_path / "report.json").read_text())
+    page = tmp_path / "pair.html"
+    inspect = ["prepare", "inspect", "--corpus", str(prepared.corpus), "--pair"]
+    done = call([*inspect, "3", "-o", str(page)])
+    assert (done.status, "hard negatives (" in done.out) == (0, True), done
+    assert "<!doctype html>" in page.read_text()[:20].lower()
+    refused(call([*inspect, "99999"]), "99999")
+
+
+def test_the_parser_is_measured_on_true_graphs(prepared: World) -> None:
+    done = call(["prepare", "score-parser", "--graphs", str(prepared.scenes / "caption_graphs.jsonl")])
+    assert done.status == 0, done
+    assert "relations" in done.out
     small = ["prepare", "tokenizer", "--corpus", str(prepared.corpus), "--out", str(tmp_path), "--vocabulary", "3"]
     refused(call(small), "a vocabulary of 3 tokens", "at least 261")
 

@@ -5,8 +5,14 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from unimo_paddle.config import load_corpus_plan
 from unimo_paddle.console import fail, say
-from unimo_paddle.errors import UserError
+from unimo_paddle.files import write_json
+from unimo_paddle.prepare.ingest.command import add_arguments
+from unimo_paddle.prepare.ingest.command import run as run_ingest
+from unimo_paddle.workers.engine import Engine
+
+CORPUS_PLAN = Path(__file__).resolve().parents[2] / "configs" / "corpus.yaml"
 
 
 def parser(description: str) -> argparse.ArgumentParser:
@@ -15,9 +21,12 @@ def parser(description: str) -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _scenes(commands.add_parser("scenes", help="make the small world: pictures with captions, boxes, questions"))
     _ingest(commands.add_parser("ingest", help="take captions, texts, images or your own JSONL into a corpus"))
-    _validate(commands.add_parser("validate", help="check custom data; writes nothing"))
+    _validate(commands.add_parser("validate", help="check a corpus with its rewrites, or custom data"))
     _tokenizer(commands.add_parser("tokenizer", help="train a tokenizer on a corpus"))
     _rewrite(commands.add_parser("rewrite", help="prepare the positives and hard negatives of every pair"))
+    _retrieve(commands.add_parser("retrieve", help="find the images and sentences near every pair"))
+    _inspect(commands.add_parser("inspect", help="show all that is prepared for one pair"))
+    _score_parser(commands.add_parser("score-parser", help="measure the English parser on captions with true graphs"))
     return top
 
 
@@ -41,49 +50,39 @@ def _run_scenes(args: argparse.Namespace) -> int:
 
 
 def _ingest(this: argparse.ArgumentParser) -> None:
-    this.add_argument("format", choices=("coco", "text", "images", "jsonl"), help="what the source is")
-    this.add_argument("--from", dest="source", type=Path, nargs="+", required=True,
-                      help="coco: captions JSON (COCO's or Karpathy's); jsonl: the file; text: files or folders; "
-                           "images: a folder")  # fmt: skip
-    this.add_argument("--images", type=Path, help="coco, jsonl: the folder that image names start from")
-    this.add_argument("--corpus", type=Path, required=True, help="corpus to add to; made when it is not there")
-    this.add_argument("--split", default="train", help="split, where the source names none (default train)")
-    this.add_argument("--name", help="name of the source in the corpus (default: from the file)")
-    this.add_argument("--document", choices=("line", "file"), default="line", help="text: what is one document")
-    this.add_argument("--skip-faulty", action="store_true", help="leave faulty records out instead of stopping")
-    this.set_defaults(run=_run_ingest)
-
-
-def _run_ingest(args: argparse.Namespace) -> int:
-    from unimo_paddle.prepare.ingest.coco import ingest_coco
-    from unimo_paddle.prepare.ingest.images import ingest_images
-    from unimo_paddle.prepare.ingest.jsonl import ingest_jsonl
-    from unimo_paddle.prepare.ingest.text import ingest_text
-
-    say(f"reading {args.format} into {args.corpus}")
-    common = {"name": args.name, "skip_faulty": args.skip_faulty}
-    if args.format == "text":
-        ingest_text(args.corpus, args.source, document=args.document, split=args.split, **common)
-        return 0
-    if len(args.source) > 1:
-        raise UserError(f"--from takes one path for {args.format}, not {len(args.source)}")
-    source = args.source[0]
-    if args.format == "coco":
-        ingest_coco(args.corpus, source, args.images or source.parent, split=args.split, **common)
-    elif args.format == "images":
-        ingest_images(args.corpus, source, split=args.split, **common)
-    else:
-        ingest_jsonl(args.corpus, source, images=args.images, **common)
-    return 0
+    add_arguments(this)
+    this.set_defaults(run=run_ingest)
 
 
 def _validate(this: argparse.ArgumentParser) -> None:
-    this.add_argument("--jsonl", type=Path, required=True, help="custom data, docs/data_formats.md has the schema")
-    this.add_argument("--images", type=Path, help="folder that image names start from (default: the file's own)")
+    what = this.add_mutually_exclusive_group(required=True)
+    what.add_argument("--corpus", type=Path, help="corpus: counts, coverage of each level, doubles, false positives")
+    what.add_argument("--jsonl", type=Path, help="custom data, docs/data_formats.md has the schema")
+    this.add_argument("--images", type=Path, help="jsonl: folder that image names start from (default: the file's own)")
+    this.add_argument("-c", "--config", type=Path, default=CORPUS_PLAN,
+                      help="corpus: settings with the quotas (default configs/corpus.yaml)")  # fmt: skip
+    this.add_argument("--json", type=Path, metavar="FILE", help="corpus: write the report there too")
     this.set_defaults(run=_run_validate)
 
 
 def _run_validate(args: argparse.Namespace) -> int:
+    return _validate_corpus(args) if args.corpus else _validate_jsonl(args)
+
+
+def _validate_corpus(args: argparse.Namespace) -> int:
+    from unimo_paddle.prepare.rewriting.stages import LEVELS
+    from unimo_paddle.prepare.validation import validate
+
+    quotas = load_corpus_plan(args.config).negatives
+    report = validate(args.corpus, {level: getattr(quotas, level) for level in LEVELS})
+    for line in report.lines():
+        say(line)
+    if args.json:
+        write_json(args.json, report.to_json())
+    return 0 if report.is_clean else 1
+
+
+def _validate_jsonl(args: argparse.Namespace) -> int:
     from unimo_paddle.prepare.ingest.jsonl import validate_jsonl
 
     report = validate_jsonl(args.jsonl, images=args.images)
@@ -117,14 +116,28 @@ def _run_tokenizer(args: argparse.Namespace) -> int:
     return 0
 
 
+def _plan_and_engine(this: argparse.ArgumentParser) -> None:
+    """Add what rewrite and retrieve share: the settings, and where the work is done."""
+    this.add_argument("-c", "--config", type=Path, default=CORPUS_PLAN, help="settings (default configs/corpus.yaml)")
+    this.add_argument("-o", "--override", action="append", default=[], metavar="KEY=VALUE",
+                      help="one setting otherwise, e.g. negatives.word=50; may be given several times")  # fmt: skip
+    this.add_argument("--splits", default="train", help="splits, comma-separated (default train)")
+    this.add_argument("--engine", choices=("local", "ray"), default="local",
+                      help="a pool of processes here, or a Ray cluster")  # fmt: skip
+    this.add_argument("--workers", type=int, default=0, metavar="N", help="processes (default: one for each core)")
+    this.add_argument("--address", default="", help="ray: of the cluster (default: start one here)")
+
+
+def _engine(args: argparse.Namespace) -> Engine:
+    return Engine(args.engine, args.workers, args.address)
+
+
 def _rewrite(this: argparse.ArgumentParser) -> None:
     this.add_argument("--corpus", type=Path, required=True, help="corpus with pairs")
-    this.add_argument("--levels", default="sentence,word", help="of sentence, word (default both)")
-    this.add_argument("--vocabulary", type=Path, help="word: folder with objects_, attributes_, relations_vocab.txt")
+    this.add_argument("--levels", default="sentence,phrase,word", help="of sentence, phrase, word (default all)")
     this.add_argument("--regions", type=Path, help="region store: what an image shows is not put in a negative")
-    this.add_argument("--negatives", type=int, default=20, help="hard negatives of a pair (default 20)")
-    this.add_argument("--seed", type=int, default=1, help="the same seed gives the same rewrites (default 1)")
-    this.add_argument("--splits", default="train", help="splits, comma-separated (default train)")
+    this.add_argument("--translations", type=Path, help="human translations of captions or of names in them, JSONL")
+    _plan_and_engine(this)
     this.set_defaults(run=_run_rewrite)
 
 
@@ -132,6 +145,53 @@ def _run_rewrite(args: argparse.Namespace) -> int:
     from unimo_paddle.prepare.rewriting.run import rewrite
 
     say(f"rewriting the pairs of {args.corpus}")
-    rewrite(args.corpus, args.levels.split(","), args.vocabulary, args.regions, args.negatives, args.seed,
-            args.splits.split(","))
+    rewrite(args.corpus, load_corpus_plan(args.config, args.override), _engine(args), levels=args.levels.split(","),
+            store=args.regions, translations=args.translations, splits=args.splits.split(","))
+    return 0
+
+
+def _retrieve(this: argparse.ArgumentParser) -> None:
+    this.add_argument("--corpus", type=Path, required=True, help="corpus with pairs")
+    this.add_argument("--images", type=Path, help="region store of the image collection")
+    this.add_argument("--texts", type=Path, help="corpus with the text collection; may be the same")
+    this.add_argument("--regions", type=Path, help="region store of the pairs' own images (default: --images)")
+    _plan_and_engine(this)
+    this.set_defaults(run=_run_retrieve)
+
+
+def _run_retrieve(args: argparse.Namespace) -> int:
+    from unimo_paddle.prepare.retrieval import retrieve
+
+    say(f"retrieving for the pairs of {args.corpus}")
+    retrieve(args.corpus, load_corpus_plan(args.config, args.override), _engine(args), images=args.images,
+             texts=args.texts, regions=args.regions, splits=args.splits.split(","))
+    return 0
+
+
+def _inspect(this: argparse.ArgumentParser) -> None:
+    this.add_argument("--corpus", type=Path, required=True, help="corpus with pairs")
+    this.add_argument("--pair", required=True, metavar="ID", help="id of the pair")
+    this.add_argument("--regions", type=Path, help="region store: boxes are drawn on the picture")
+    this.add_argument("-o", "--out", type=Path, help="HTML page to write (default: only the terminal)")
+    this.set_defaults(run=_run_inspect)
+
+
+def _run_inspect(args: argparse.Namespace) -> int:
+    from unimo_paddle.prepare.inspection.run import inspect
+
+    inspect(args.corpus, args.pair, args.regions, args.out)
+    return 0
+
+
+def _score_parser(this: argparse.ArgumentParser) -> None:
+    this.add_argument("--graphs", type=Path, required=True, help="captions with their true graphs, as `scenes` writes "
+                                                                 "them: caption_graphs.jsonl")
+    this.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N captions (default: all)")
+    this.set_defaults(run=_run_score_parser)
+
+
+def _run_score_parser(args: argparse.Namespace) -> int:
+    from unimo_paddle.prepare.rewriting.judge_parser import judge
+
+    say(judge(args.graphs, args.limit).table())
     return 0

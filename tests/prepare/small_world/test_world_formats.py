@@ -46,6 +46,25 @@ def test_karpathy_and_coco_captions_tell_the_same(world_folder):
         assert all(s["imgid"] == image["imgid"] and " ".join(s["tokens"]).islower() for s in image["sentences"])
 
 
+def test_the_graph_of_every_caption_is_a_part_of_the_scene_graph(world_folder):
+    graphs = [json.loads(line) for line in (world_folder / "caption_graphs.jsonl").read_text().splitlines()]
+    told = [(str(s["sentid"]), image["split"], s["raw"], image["cocoid"])
+            for image in read(world_folder, "coco/dataset.json")["images"] for s in image["sentences"]]
+    assert [(graph["id"], graph["split"], graph["caption"]) for graph in graphs] == [each[:3] for each in told]
+    words = {(entry["image_id"], thing["name"]): set(thing["attributes"])
+             for entry in read(world_folder, "visual_genome/attributes.json") for thing in entry["attributes"]}
+    true = {(entry["image_id"], each["subject"]["name"], each["predicate"], each["object"]["name"])
+            for entry in read(world_folder, "visual_genome/relationships.json") for each in entry["relationships"]}
+    for graph, (_, _, caption, image) in zip(graphs, told, strict=True):
+        names = graph["objects"]
+        assert names and all(name in caption.lower() or name in caption for name in names)
+        assert all(word in words[image, names[k]] and word in caption.lower() for k, word in graph["attributes"])
+        assert all((image, names[i], relation, names[j]) in true for i, relation, j in graph["relations"])
+        assert graph["background"] in caption and graph["count"] in (0, *range(2, 5))
+    for field in ("attributes", "relations", "background", "count"):
+        assert any(graph[field] for graph in graphs)
+
+
 def test_visual_genome_holds_the_whole_graph(world_folder):
     genome = {name: read(world_folder, f"visual_genome/{name}.json") for name in
               ("image_data", "objects", "attributes", "relationships", "region_descriptions")}

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
 
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _IRREGULAR = {
@@ -23,8 +26,9 @@ _MASS = frozenset({
     "seafood", "smoke", "snow", "soil", "straw", "sugar", "sunlight", "tarmac", "toast", "traffic", "vegetation",
     "water", "wine", "wood",
 })
-_AN = re.compile(r"[aeiou]|hour|honest|honou?r|heir", re.IGNORECASE)
-_A = re.compile(r"uni(?![nm])|us[eu]|uten|util|uku|one\b|once\b|ewe|eu", re.IGNORECASE)
+_AN = re.compile(r"[aeiou]|hour|honest|honou?r|heir|[fhlmnrsx]-|(?-i:[FHLMNRSX][A-Z\d])|8|1[18]\b", re.IGNORECASE)
+_A = re.compile(r"uni(?![nm])|us[eu]|uten|util|uku|one\b|once\b|ewe|eu|(?-i:U[A-Z])", re.IGNORECASE)
+_ARTICLE = re.compile(r"(?:^|(?<=\W))(an?)(\s+)$", re.IGNORECASE)
 
 
 def words(text: str) -> list[tuple[str, int, int]]:
@@ -53,9 +57,50 @@ def number_of(noun: str) -> str:
     return "plural" if last in _PLURALS or ends_in_s else "singular"
 
 
+@lru_cache(maxsize=1 << 16)
 def article(phrase: str) -> str:
-    """Return the indefinite article that a phrase takes: an hour, a unicorn, an umbrella."""
+    """Return the indefinite article that a phrase takes: an hour, a unicorn, an umbrella, an F-22."""
     return "an" if _AN.match(phrase) and not _A.match(phrase) else "a"
+
+
+@dataclass(frozen=True)
+class Place:
+    """text[start:end], ready to be exchanged.
+
+    article: the "a" or "an" in front with the space after it, or ""; opens: whether a sentence begins here with a
+    capital.
+    """
+
+    start: int
+    end: int
+    article: str
+    opens: bool
+
+    @classmethod
+    def of(cls, text: str, start: int, end: int) -> Place:
+        """Look at what stands in front of text[start:end]."""
+        before = text[max(start - 8, 0):start]
+        found = _ARTICLE.search(before)
+        opens = text[start:start + 1].isupper() and text[:start].rstrip()[-1:] in ("", ".", "!", "?")
+        return cls(start, end, found.group() if found else "", opens)
+
+    def written(self, by: str) -> str:
+        """Return other words as they stand here, with their article: "an apple" for "a dog"."""
+        if self.opens:
+            return by[:1].upper() + by[1:]
+        if not self.article:
+            return by
+        mended = article(by)
+        return (mended.capitalize() if self.article[0] == "A" else mended) + self.article.lower().lstrip("an") + by
+
+
+def replace_places(text: str, changes: Iterable[tuple[Place, str]]) -> str:
+    """Put other words into places of a text that do not overlap, and mend the articles in front and the capitals."""
+    pieces, done = [], 0
+    for place, by in sorted(changes, key=lambda change: change[0].start):
+        pieces += [text[done:place.start - len(place.article)], place.written(by)]
+        done = place.end
+    return "".join([*pieces, text[done:]])
 
 
 def replace_span(text: str, start: int, end: int, by: str) -> str:
@@ -63,15 +108,7 @@ def replace_span(text: str, start: int, end: int, by: str) -> str:
 
     "An apple on a table", the span of "apple", "dog" -> "A dog on a table".
     """
-    before = text[:start]
-    found = re.search(r"\b(an?)(\s+)$", before, re.IGNORECASE)
-    if found:
-        mended = article(by)
-        mended = mended.capitalize() if found.group(1)[0] == "A" else mended
-        before = before[:found.start()] + mended + found.group(2)
-    if text[start:start + 1].isupper() and before.rstrip()[-1:] in ("", ".", "!", "?"):
-        by = by[:1].upper() + by[1:]
-    return before + by + text[end:]
+    return replace_places(text, [(Place.of(text, start, end), by)])
 
 
 def _plural(word: str) -> str:

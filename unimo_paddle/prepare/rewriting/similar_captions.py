@@ -1,52 +1,102 @@
-"""Sentence-level negatives: the captions of other images that are most similar by TF-IDF (paper section 2.1)."""
+"""Sentence-level negatives: the captions of other images that are most similar by TF-IDF (paper section 2.1).
+
+One process builds the index of a split; worker processes map it and answer slices of pairs.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from unimo_paddle.corpus import Negative
+from unimo_paddle.errors import UserError
+from unimo_paddle.prepare.neighbours.arrays import ArrayFolder, array_folder, is_current
+from unimo_paddle.prepare.neighbours.ivf import Limits
+from unimo_paddle.prepare.neighbours.nearest import SparseIndex, write_sparse
 from unimo_paddle.prepare.rewriting.english import normalise
 
-SCORES_AT_ONCE = 16_000_000   # similarities held in memory together: about 130 MB where most are not zero
+KIND = "similar captions"
 
 
-class SimilarCaptions:
-    """All captions of a split as TF-IDF vectors, each text once.
+def build_index(captions: Sequence[str], image_ids: Sequence[str], folder: Path, limits: Limits | None = None) -> str:
+    """Write the index of a split, unless the folder holds it already; return how exact it is, in words.
 
-    captions, image_ids: one of each per pair. Texts that are equal after normalisation are one text, which belongs to
-    several images; so the answer never repeats a text, and is exact.
+    captions, image_ids: one of each per pair. Captions that are equal after normalisation are one text.
+    Beyond `limits.exact_up_to` texts the index is approximate. UserError when there are no captions.
+    """
+    limits = limits or Limits()
+    if not captions:
+        raise UserError(f"no captions, so no similar ones; take pairs in before {folder} is made")
+    key = _key(captions, image_ids, limits)
+    if not is_current(folder, KIND, key):
+        texts, of_pair = _number([normalise(caption) for caption in captions])
+        images = _number(image_ids)[1]
+        with array_folder(folder, KIND, meta := {"key": key}) as work:
+            meta |= write_sparse(work, vectorise(texts), limits)
+            for name, array in _ownership(of_pair, images).items():
+                np.save(work / f"{name}.npy", array)
+    return SimilarIndex.open(folder).note
+
+
+@dataclass(frozen=True)
+class SimilarIndex:
+    """The index of a split, mapped.
+
+    text_of_pair, image_of_pair: int32 [pairs].  pair_of_text: int64 [texts], the first pair that has the text.
+    The texts of image i are image_texts[image_starts[i] : image_starts[i + 1]], its pairs likewise in image_pairs.
     """
 
-    def __init__(self, captions: Sequence[str], image_ids: Sequence[str]) -> None:
-        numbers: dict[str, int] = {}
-        self._text_of_pair = np.array([numbers.setdefault(normalise(caption), len(numbers)) for caption in captions],
-                                      dtype=np.int64)
-        self._texts: list[str] = [""] * len(numbers)
-        self._of_image: dict[str, set[int]] = {}
-        for caption, image_id, number in zip(captions, image_ids, self._text_of_pair.tolist(), strict=True):
-            self._texts[number] = self._texts[number] or caption
-            self._of_image.setdefault(image_id, set()).add(number)
-        self._image_ids = image_ids
-        self._vectors = vectorise(list(numbers))
-        self._transposed = self._vectors.T.tocsr()
+    index: SparseIndex
+    text_of_pair: NDArray[np.int32]
+    image_of_pair: NDArray[np.int32]
+    pair_of_text: NDArray[np.int64]
+    image_starts: NDArray[np.int64]
+    image_texts: NDArray[np.int32]
+    pair_starts: NDArray[np.int64]
+    image_pairs: NDArray[np.int64]
 
-    def negatives(self, pairs: range, count: int) -> Iterator[list[Negative]]:
-        """Yield for each of the pairs up to `count` negatives, the most similar first.
+    @classmethod
+    def open(cls, folder: Path) -> SimilarIndex:
+        """Map what `build_index` has written; UserError when it is absent or damaged."""
+        stored = ArrayFolder(folder, KIND)
+        names = (field.name for field in fields(cls) if field.name != "index")
+        return cls(SparseIndex(stored), *(stored.array(name) for name in names))
 
-        None is a caption of the pair's own image. Captions that share no word with the pair's are not similar.
+    @property
+    def note(self) -> str:
+        """How exact the answers are, in words."""
+        return self.index.note
+
+    def similar(self, rows: range, count: int) -> list[list[tuple[int, float]]]:
+        """Return for each pair up to `count` (row of another pair, cosine), the most similar first, equal ones by row.
+
+        None is a caption of the pair's own image, and no text comes twice: each is shown by the first pair that has it.
+        Captions that share no word with the pair's are not similar.
         """
-        step = max(1, SCORES_AT_ONCE // max(1, len(self._texts)))
-        for first in range(pairs.start, pairs.stop, step):
-            block = range(first, min(first + step, pairs.stop))
-            own = [self._of_image[self._image_ids[pair]] for pair in block]
-            texts, places = np.unique(self._text_of_pair[block.start:block.stop], return_inverse=True)
-            nearest = top_k(self._vectors[texts], self._transposed, count + max(map(len, own)))
-            for place, true in zip(places.tolist(), own, strict=True):
-                chosen = [(text, score) for text, score in nearest[place] if text not in true][:count]
-                yield [Negative(self._texts[text], "sentence", f"similarity {score:.2f}") for text, score in chosen]
+        texts, places = np.unique(self._asked(rows), axis=0, return_inverse=True)
+        own = [self._texts_of(image) for _, image in texts.tolist()]
+        found = self.index.nearest(self.index.vectors[texts[:, 0]], count, own)
+        answer = [[(int(self.pair_of_text[text]), score) for text, score in ranked] for ranked in found]
+        return [answer[place] for place in places.ravel().tolist()]
+
+    def rows_of(self, image: int) -> list[int]:
+        """Return the pairs of an image, given by its number in image_of_pair."""
+        found: list[int] = self.image_pairs[self.pair_starts[image] : self.pair_starts[image + 1]].tolist()
+        return found
+
+    def _asked(self, rows: range) -> NDArray[np.int32]:
+        """Return the text and the image of each pair: pairs that share both have one answer."""
+        if rows and not 0 <= rows.start < rows.stop <= len(self.text_of_pair):
+            raise UserError(f"the index of similar captions holds {len(self.text_of_pair):,} pairs, none of {rows}")
+        return np.stack([array[rows.start : rows.stop] for array in (self.text_of_pair, self.image_of_pair)], axis=1)
+
+    def _texts_of(self, image: int) -> set[int]:
+        return set(self.image_texts[self.image_starts[image] : self.image_starts[image + 1]].tolist())
 
 
 def vectorise(texts: Sequence[str]) -> Any:
@@ -54,23 +104,34 @@ def vectorise(texts: Sequence[str]) -> Any:
     from scipy.sparse import csr_matrix
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    if not any(texts):   # nothing but punctuation, at which scikit-learn gives up
+    if not any(texts):  # nothing but punctuation, at which scikit-learn gives up
         return csr_matrix((len(texts), 1), dtype=np.float32)
     return TfidfVectorizer(analyzer=str.split, dtype=np.float32).fit_transform(texts)
 
 
-def top_k(queries: Any, transposed: Any, k: int) -> list[list[tuple[int, float]]]:
-    """Return for each query the k columns of `transposed` with the greatest dot products, as (column, product).
+def _number(names: Sequence[str]) -> tuple[list[str], NDArray[np.int32]]:
+    """Return the different names as they come, and which one each is."""
+    numbers: dict[str, int] = {}
+    of_each = np.fromiter((numbers.setdefault(name, len(numbers)) for name in names), np.int32, len(names))
+    return list(numbers), of_each
 
-    queries: CSR [Q, D]; transposed: CSR [D, N]. Greatest first, equal ones by column; products of 0 are left out.
-    """
-    products = queries @ transposed
-    answer = []
-    for start, stop in zip(products.indptr[:-1], products.indptr[1:], strict=True):
-        columns, scores = products.indices[start:stop], products.data[start:stop]
-        if len(scores) > k:
-            least = np.partition(scores, len(scores) - k)[len(scores) - k]
-            columns, scores = columns[scores >= least], scores[scores >= least]
-        order = np.lexsort((columns, -scores))[:k]
-        answer.append(list(zip(columns[order].tolist(), scores[order].tolist(), strict=True)))
-    return answer
+
+def _ownership(text_of_pair: NDArray[np.int32], image_of_pair: NDArray[np.int32]) -> dict[str, NDArray[Any]]:
+    order = np.argsort(image_of_pair, kind="stable")
+    both = np.unique(np.stack([image_of_pair, text_of_pair], axis=1), axis=0)
+    return {
+        "text_of_pair": text_of_pair,
+        "image_of_pair": image_of_pair,
+        "pair_of_text": np.unique(text_of_pair, return_index=True)[1].astype(np.int64),
+        "image_starts": np.searchsorted(both[:, 0], np.arange(int(image_of_pair.max()) + 2)).astype(np.int64),
+        "image_texts": np.ascontiguousarray(both[:, 1]),
+        "pair_starts": np.searchsorted(image_of_pair[order], np.arange(int(image_of_pair.max()) + 2)).astype(np.int64),
+        "image_pairs": order.astype(np.int64),
+    }
+
+
+def _key(captions: Sequence[str], image_ids: Sequence[str], limits: Limits) -> str:
+    digest = hashlib.sha256(repr(limits).encode())
+    for caption, image_id in zip(captions, image_ids, strict=True):
+        digest.update(f"{len(caption)} {caption}{len(image_id)} {image_id}".encode())
+    return digest.hexdigest()

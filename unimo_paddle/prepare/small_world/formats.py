@@ -119,6 +119,25 @@ def write_snli_ve(folder: Path, told: Sequence[Told], split: str) -> None:
     _write_lines(folder / f"snli_ve_{_ENTAILMENT_SPLITS.get(split, split)}.jsonl", lines)
 
 
+def write_caption_graphs(path: Path, told: Sequence[Told]) -> None:
+    """Write what each caption says, a line of JSON a caption, so that a scene-graph parser can be judged.
+
+    id: as in the corpus that is made of dataset.json.  objects: names.  attributes: [object's index, word].
+    relations: [index, relation, index].  background: its phrase, or "".  count: of the things in the picture, or 0.
+    """
+    lines = [json.dumps(_caption_graph(each, k, caption), ensure_ascii=False)
+             for each in told for k, caption in enumerate(each.captions)]
+    _write_lines(path, lines)
+
+
+def _caption_graph(each: Told, position: int, caption: Statement) -> Json:
+    return {"id": str(each.caption_id(position)), "split": each.scene.split, "caption": caption.text,
+            "objects": [thing.name for thing in caption.things],
+            "attributes": [[k, word] for k, thing in enumerate(caption.things) for word in thing.words],
+            "relations": [list(relation) for relation in caption.relations],
+            "background": caption.background, "count": caption.count}
+
+
 def _write_json(path: Path, value: Any) -> None:
     """On one line, as the public files are: it is ten times faster than indented, and these are for programs."""
     _write_lines(path, [json.dumps(value, ensure_ascii=False)])

@@ -28,6 +28,7 @@ from unimo_paddle.prepare.small_world.scene import Scene, World
 from unimo_paddle.prepare.small_world.shapes import draw_world
 from unimo_paddle.prepare.small_world.sheet import write_sheet
 from unimo_paddle.prepare.small_world.stamps import fetch_stamps
+from unimo_paddle.prepare.small_world.translations import TRANSLATIONS, write_translations
 from unimo_paddle.prepare.small_world.truth import Truth
 
 VERSION = 1                     # of what a seed means: raised whenever the same seed would give other bytes
@@ -35,6 +36,7 @@ SOURCES = ("auto", "stamps", "shapes")
 LEAST_HELD_OUT = 250            # scenes of test and composition, so that retrieval has enough candidates
 _FOLDERS = ("coco", "visual_genome", "vqa", "snli_ve", "retrieval")
 _REQUEST = "request.json"
+CAPTION_GRAPHS = "caption_graphs.jsonl"
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ def make_scenes(out: Path | str, images: int, seed: int = 0, source: str = "auto
         painted = paint_all(scenes, pictures, out / "images", workers or available_cores())
         told = _tell(world, scenes, seed)
         _write(out, world, told)
+        if world.source == "stamps":
+            write_translations(out / TRANSLATIONS, world, fetch_stamps(cache))
         write_json(out / "scenes.json", _manifest(out, planner, counts, told))
     finally:
         os.close(lock)
@@ -140,6 +144,7 @@ def _tell(world: World, scenes: Sequence[Scene], seed: int) -> list[Told]:
 def _write(out: Path, world: World, told: Sequence[Told]) -> None:
     formats.write_karpathy(out / "coco", told)
     formats.write_visual_genome(out / "visual_genome", world, told)
+    formats.write_caption_graphs(out / CAPTION_GRAPHS, told)
     for split in SPLITS:
         formats.write_coco(out / "coco", world, told, split)
         formats.write_vqa(out / "vqa", world, told, split)
@@ -156,6 +161,7 @@ def _manifest(out: Path, planner: Planner, counts: dict[str, int], told: Sequenc
                "background": each.scene.background.key, "cutouts": [thing.cutout.key for thing in each.scene.objects],
                "held_out": [list(found) for found in held_out.found_in(each.scene)]} for each in told]
     written = [path for folder in ("images", *_FOLDERS) for path in (out / folder).rglob("*") if path.is_file()]
+    written += [out / name for name in (CAPTION_GRAPHS, TRANSLATIONS) if (out / name).is_file()]
     files = sorted([*written, out / "contact_sheet.png"])
     return {
         "version": VERSION, "seed": planner.seed, "source": world.source, "counts": counts,

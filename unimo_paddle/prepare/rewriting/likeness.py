@@ -1,0 +1,138 @@
+"""Which names may be true of one and the same thing, or of a part of it: what a false caption must not bring in.
+
+WordNet knows synonyms, kinds and parts. The tables below add what it lacks or draws finer than a person looking at a
+picture does (its kitten is no cat, its daffodil no flower, its skier no man).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+from unimo_paddle.prepare.rewriting import wordnet
+from unimo_paddle.prepare.rewriting.lemmas import singular
+from unimo_paddle.prepare.rewriting.word_tables import KIN, index_of
+from unimo_paddle.prepare.rewriting.wordnet import WordNet
+
+_SENSES = 6   # of a noun; rarer ones only forbid what nobody means
+
+_KIN = index_of(KIN, ", ")
+# A word of a family may be said of anything in it.
+_GENERAL = {
+    wordnet.PLANT: frozenset({"flower", "plant", "tree", "bush", "shrub", "leaf", "branch", "blossom", "foliage",
+                              "weed", "greenery", "vegetation", "garden", "bouquet", "houseplant", "flora", "herb",
+                              "petal"}),
+    wordnet.FOOD: frozenset({"food", "fruit", "vegetable", "veggie", "meal", "dish", "snack", "lunch", "dinner",
+                             "breakfast", "ingredient", "dessert", "salad", "item", "meat", "sauce", "topping",
+                             "plate"}),
+    wordnet.ANIMAL: frozenset({"animal", "creature", "pet", "wildlife", "herd", "flock", "pair", "bunch"}),
+}
+# By sex and age; anybody else may be each of them.
+_PEOPLE = {
+    "man": "man", "guy": "man", "gentleman": "man", "boy": "boy", "male": "man", "woman": "woman", "lady": "woman",
+    "female": "woman", "girl": "girl", "baby": "baby", "toddler": "baby", "infant": "baby", "child": "child",
+    "kid": "child", "person": "anybody", "people": "anybody", "crowd": "anybody", "couple": "anybody",
+    "group": "anybody", "team": "anybody", "family": "anybody", "adult": "anybody", "someone": "anybody",
+}
+_MAY_BE = {
+    "man": {"man", "boy"}, "woman": {"woman", "girl"}, "boy": {"boy", "man", "child", "baby"},
+    "girl": {"girl", "woman", "child", "baby"}, "child": {"child", "boy", "girl", "baby"},
+    "baby": {"baby", "child", "boy", "girl"}, "anybody": {"man", "woman", "boy", "girl", "child", "baby"},
+}
+_CLOTHES = ("clothing", "footwear", "headdress", "jewelry", "eyeglasses")
+_HIDDEN_IN_NAME = frozenset({"a", "an", "the", "of", "and", "with", "in", "for", "on"})
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a name stands for, as sets to compare.
+
+    own: what it is called; reach: what else might be called so, and wholes it may be a part of.
+    bans: what an image with such a thing may show without a word (a man's hat), one way only.
+    """
+
+    own: frozenset[object]
+    reach: frozenset[object]
+    bans: frozenset[object] = frozenset()
+
+    def allows(self, other: Meaning) -> bool:
+        """Tell whether a caption that brings in `other` is false of an image that shows this."""
+        return other.own.isdisjoint(self.reach) and other.own.isdisjoint(self.bans) and self.own.isdisjoint(other.reach)
+
+
+class Likeness:
+    """Meanings of names, looked up once each."""
+
+    def __init__(self, net: WordNet) -> None:
+        self.net = net
+        self._meanings: dict[str, Meaning] = {}
+
+    def meaning(self, name: str) -> Meaning:
+        """Return what a name means: lower case, singular; a detector's plural class names are taken too."""
+        if name not in self._meanings:
+            self._meanings[name] = self._find(name)
+        return self._meanings[name]
+
+    def may_bring(self, shown: str, new: str) -> bool:
+        """Tell whether a caption that names `new` is false of an image that shows `shown`."""
+        return self.meaning(shown).allows(self.meaning(new))
+
+    def apart(self, one: str, other: str) -> bool:
+        """Tell whether neither name may be said of what the other names."""
+        return self.may_bring(one, other) and self.may_bring(other, one)
+
+    def domain(self, name: str) -> str:
+        """Return "" for a thing one can see, else the kind of idea (act, time, ...): only of like kind may change."""
+        files = [self.net.synset(sense, "n").file for sense in self._senses(singular(name))[:3]]
+        concrete = {wordnet.ANIMAL, wordnet.ARTIFACT, wordnet.BODY, wordnet.FOOD, wordnet.OBJECT, wordnet.PERSON,
+                    wordnet.PLANT, wordnet.SUBSTANCE}
+        return "" if not files or concrete.intersection(files) else str(files[0])
+
+    def _find(self, name: str) -> Meaning:
+        words = [singular(word) for word in name.lower().split() if word not in _HIDDEN_IN_NAME]
+        heads = [singular(part.split()[-1]) for part in name.lower().split(" of ") if part.split()]
+        whole = singular(name.lower())
+        senses = self._senses(whole)
+        above = frozenset[int]().union(*(self.net.above(sense, "n") for sense in senses))
+        wholes = self.net.reach(senses, "n", wordnet.WHOLES)
+        files = {self._file(sense) for sense in senses}
+        kin = {("kin", i) for called in (whole, *heads) for i in _KIN.get(called, ())}
+        own: set[object] = {*senses, *(("part of", each) for each in wholes), *heads, *kin}
+        reach: set[object] = {*above, *(("part of", each) for each in above), *words, *kin}
+        general = {("any", file) for file, said in _GENERAL.items() if not said.isdisjoint(heads)}
+        own |= general
+        reach |= general | {("any", file) for file in files if file in _GENERAL}
+        person = next((_PEOPLE[head] for head in heads if head in _PEOPLE), "")
+        if not person and senses and self._file(senses[0]) == wordnet.PERSON:
+            person = "anybody"
+        if person:
+            own.add(("person", person))
+            reach |= {("person", other) for other, may in _MAY_BE.items() if person in may or other in _MAY_BE[person]}
+            reach.add(("person", "anybody"))
+        if senses and self._file(senses[0]) == wordnet.BODY:
+            own.add("body")
+        if not self._clothing.isdisjoint(above):
+            own.add("clothes")
+        alive = person or wordnet.ANIMAL in files
+        bans = {"body"} if alive else set()
+        return Meaning(frozenset(own), frozenset(reach), frozenset(bans | ({"clothes"} if person else set())))
+
+    def _senses(self, name: str) -> tuple[int, ...]:
+        """Return the noun senses of a name or, where the net lacks it, of its last words ("uk post box": "postbox").
+
+        An animal's or a thing's name that is said of people too (dog, crow) is not meant so.
+        """
+        words = name.partition(" of ")[0].split()
+        found: tuple[int, ...] = ()
+        for first in range(len(words)):
+            part = " ".join(words[first:])
+            found = found or self.net.senses(part, "n") or self.net.senses(part.replace(" ", ""), "n")
+        found = found[:_SENSES]
+        return tuple(sense for sense in found if sense == found[0] or self._file(sense) != wordnet.PERSON)
+
+    def _file(self, sense: int) -> int:
+        return self.net.synset(sense, "n").file
+
+    @cached_property
+    def _clothing(self) -> frozenset[int]:
+        return frozenset(sense for name in _CLOTHES for sense in self.net.senses(name, "n")[:1])
