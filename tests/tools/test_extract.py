@@ -63,7 +63,7 @@ def test_verify_passes_a_whole_store(world: World) -> None:
 
 
 def test_verify_names_what_is_damaged(cut_store: Path, nan_store: Path, tmp_path: Path) -> None:
-    remedy = "run the same extraction command again"
+    remedy = "run the same command that made it again"
     refused(call(verify_words(cut_store)), f"{cut_store}/shard-00000.bin", "it was cut short", remedy, status=1)
     done = call(verify_words(nan_store))
     assert (done.status, done.out.splitlines()[-1], done.err.count("error:")) == (1, "49 images, 49 faults", 49)

@@ -94,6 +94,8 @@ def test_what_rewriting_and_tokenizing_need(prepared: World, tmp_path: Path) -> 
     refused(call([*rewrite, "-o", "negatives.words=5"]), "negatives.words is not a setting; did you mean negatives.word?")
     refused(call([*rewrite, "--address", "10.0.0.5:6379"]), "the address 10.0.0.5:6379 is for the engine ray")
     refused(call(["prepare", "retrieve", *rewrite[2:]]), "give --images STORE, --texts CORPUS, or both")
+    small = ["prepare", "tokenizer", "--corpus", str(prepared.corpus), "--out", str(tmp_path), "--vocabulary", "3"]
+    refused(call(small), "a vocabulary of 3 tokens", "at least 261")
 
 
 def test_a_corpus_is_validated_and_a_pair_shown(prepared: World, tmp_path: Path) -> None:
@@ -113,8 +115,6 @@ def test_the_parser_is_measured_on_true_graphs(prepared: World) -> None:
     done = call(["prepare", "score-parser", "--graphs", str(prepared.scenes / "caption_graphs.jsonl")])
     assert done.status == 0, done
     assert "relations" in done.out
-    small = ["prepare", "tokenizer", "--corpus", str(prepared.corpus), "--out", str(tmp_path), "--vocabulary", "3"]
-    refused(call(small), "a vocabulary of 3 tokens", "at least 261")
 
 
 @needs_namespaces

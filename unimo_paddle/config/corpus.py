@@ -17,7 +17,7 @@ class PositiveSettings:
     translators: tuple[str, ...] = setting(
         ("apertium:spa", "apertium:cat", "apertium:gl"),
         "ways there and back: apertium:PIVOT, or neural:DIR with the folders forth and back of CTranslate2 models")
-    similarity: float = setting(0.8, "least cosine of a paraphrase with its caption", at_least=0, at_most=1)
+    similarity: float = setting(0.7, "least cosine of a paraphrase with its caption", at_least=0, at_most=1)
     captions: bool = setting(True, "the image's other captions fill up what back-translation leaves open")
 
 
@@ -42,8 +42,10 @@ class NegativeSettings:
 class SearchSettings:
     """When exact search ends and an approximate index begins."""
 
-    exact_up_to: int = setting(1_000_000, "captions, images or sentences that are compared exactly", at_least=1)
-    recall_sample: int = setting(200, "queries on which the approximate index is measured", at_least=1)
+    exact_up_to: int = setting(1_000_000, "captions or images that are compared exactly, by their words or objects",
+                               at_least=1)
+    sentences_up_to: int = setting(200_000, "sentences that are compared exactly, by their meaning", at_least=1)
+    recall: float = setting(0.95, "share of the true ten nearest that an approximate index must find", above=0, below=1)
 
 
 @dataclass(frozen=True)

@@ -187,30 +187,49 @@ class PretrainRun:
 @dataclass(frozen=True)
 class PictureSettings:
     images: Path = setting(MISSING, "folder of the pictures that the annotations name")
-    train: Path = setting(MISSING, "COCO instances JSON to train on")
-    validation: Path | None = setting(None, "COCO instances JSON to judge on; left out: not judged")
+    train: Path = setting(MISSING, "COCO instances JSON to train on; with data.genome only a list of the pictures")
+    validation: Path | None = setting(None, "as data.train, to judge on; left out: not judged")
+    genome: Path | None = setting(None, "folder with Visual Genome's objects, attributes and vocabularies; left out: "
+                                        "the COCO instances, without attributes")
     batch: int = setting(4, "pictures of one step", at_least=1)
+
+
+C4_WIDTHS = {"resnet18_c4": 512, "resnet50_c4": 2048, "resnet101_c4": 2048}
 
 
 @dataclass(frozen=True)
 class FasterRcnnSettings:
-    """The detector's shape; its classes come from the annotations."""
+    """The detector's shape; its classes and attributes come from the annotations."""
 
     family: str = setting("small-world", "name of the features; stores of two families never mix")
-    backbone: str = setting("efficientnet_lite0", "name of the backbone", choices=("efficientnet_lite0",))
+    backbone: str = setting("efficientnet_lite0", "name of the backbone; it is frozen, or, a ResNet, learns",
+                            choices=("efficientnet_lite0", *C4_WIDTHS))
     backbone_weights: Path | None = setting(None, "file of ImageNet weights; left out: its package's")
     short_side: int = setting(256, "pixels to which a picture's short side is scaled", at_least=32)
     long_side: int = setting(384, "pixels that a picture's long side has at most", at_least=32)
-    neck_width: int = setting(128, "channels of the fused map", at_least=1)
-    feature_width: int = setting(256, "numbers of a region feature", at_least=1)
+    neck_width: int = setting(128, "channels of the map that proposals are read from", at_least=1)
+    feature_width: int = setting(256, "numbers of a region feature; a ResNet's are given: 512 or 2048", at_least=1)
+    anchor_sizes: tuple[int, ...] = setting((40, 80, 160), "sides of the anchors, pixels of the scaled picture",
+                                            at_least=1)
+    candidates: int = setting(1000, "proposals before suppression", at_least=1)
+    smallest: float = setting(4.0, "side below which a proposal is dropped, pixels of the scaled picture", at_least=0)
     train_proposals: int = setting(100, "proposals after suppression, in training", at_least=1)
     test_proposals: int = setting(64, "proposals after suppression, in extraction", at_least=1)
     anchors_per_image: int = setting(128, "anchors that the proposal network learns from in a step", at_least=1)
     rois_per_image: int = setting(48, "proposals that the region head learns from in a step", at_least=1)
 
+    @property
+    def roi_size(self) -> int:
+        """Cells of a pooled region along a side: what stage 5 of a ResNet halves, or what is flattened."""
+        return 14 if self.backbone in C4_WIDTHS else 7
+
     def faults(self) -> Faults:
         if self.short_side > self.long_side:
             return [("short_side", f"is {self.short_side}, more than long_side, {self.long_side}; swap them")]
+        width = C4_WIDTHS.get(self.backbone, self.feature_width)
+        if self.feature_width != width:
+            return [("feature_width", f"is {self.feature_width}, but the features of {self.backbone} have {width} "
+                                      "numbers; write that")]
         return []
 
 

@@ -5,7 +5,7 @@ The usual one is all-MiniLM-L6-v2 (six layers of BERT's architecture), run throu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
@@ -87,8 +87,8 @@ class PooledEncoder:
 
         rows, length = token_ids.shape
         positions = np.broadcast_to(np.arange(length) + self._first, token_ids.shape)
-        nothing, one_group = (rows, 0), np.zeros(token_ids.shape, np.int32)
-        parts = {"features": np.zeros((*nothing, 1), np.float32), "locations": np.zeros((*nothing, 5), np.float32),
+        one_group = np.zeros(token_ids.shape, np.int32)
+        parts = {"features": np.zeros((rows, 0, 1), np.float32), "locations": np.zeros((rows, 0, 5), np.float32),
                  "token_ids": token_ids, "positions": positions * ~is_pad, "reach": one_group, "group": one_group,
                  "is_pad": is_pad}
         return Inputs(**{name: paddle.to_tensor(array) for name, array in parts.items()})
@@ -120,13 +120,18 @@ def minilm_weights(folder: Path) -> tuple[Any, dict[str, Any]]:
     from unimo_paddle.model.convert import map_hf
     from unimo_paddle.model.mapping import refuse_gaps
     from unimo_paddle.model.model_folder import ModelSizes
-    from unimo_paddle.model.names import TEXT, name_table
     from unimo_paddle.tensor_files import read_safetensors
 
     sizes = ModelSizes(**_MINILM)
     weights, report = map_hf(read_safetensors(folder / "model.safetensors"), sizes, str(folder))
-    refuse_gaps(report, {row.ours for row in name_table(sizes.layers) if row.part == TEXT}, str(folder))
+    refuse_gaps(report, _text_names(sizes.layers), str(folder))
     return sizes, weights
+
+
+def _text_names(layers: int) -> list[str]:
+    from unimo_paddle.model.names import TEXT, name_table
+
+    return [row.ours for row in name_table(layers) if row.part == TEXT]
 
 
 def set_bert_epsilon(model: Any) -> None:
@@ -137,43 +142,52 @@ def set_bert_epsilon(model: Any) -> None:
 
 
 def _minilm() -> PooledEncoder:
+    import paddle
     from tokenizers import Tokenizer
 
     folder = minilm_folder()
-    model = _text_model(*minilm_weights(folder))
+    sizes, weights = minilm_weights(folder)
+    model = _model(sizes)
+    state = model.state_dict()
+    for name, array in weights.items():
+        state[name].set_value(paddle.to_tensor(array))
     set_bert_epsilon(model)
     core = Tokenizer.from_file(str(folder / "tokenizer.json"))
     core.no_padding()
     core.no_truncation()
-    return PooledEncoder("all-MiniLM-L6-v2", model, lambda texts: [one.ids for one in core.encode_batch(texts)], 0)
+
+    def tokenize(texts: Sequence[str]) -> list[list[int]]:
+        return [one.ids for one in core.encode_batch(list(texts))]
+
+    return PooledEncoder("all-MiniLM-L6-v2", model.encoder, tokenize, 0)
 
 
 def _own_model(path: Path) -> PooledEncoder:
     from unimo_paddle.data.tokenizer import load_tokenizer
+    from unimo_paddle.model.loading import load_weights
     from unimo_paddle.model.model_folder import read_model
 
-    sizes, weights = read_model(path)
+    sizes, _ = read_model(path)
     tokenizer = load_tokenizer(path)
     if tokenizer.vocab_size != sizes.vocab_size:
         raise UserError(f"{path}: the tokenizer has {tokenizer.vocab_size:,} tokens and the model "
                         f"{sizes.vocab_size:,}; put the tokenizer there that the model was trained with")
+    model = _model(sizes)
+    absent = set(load_weights(model, path))
+    lacking = [name for name in _text_names(sizes.layers) if name in absent]
+    if lacking:
+        raise UserError(f"{path} lacks {', '.join(lacking[:3])}{' ...' if lacking[3:] else ''}: no text encoder")
 
     def tokenize(texts: Sequence[str]) -> list[list[int]]:
         return [[tokenizer.cls, *tokens.ids.tolist(), tokenizer.sep] for tokens in tokenizer.encode_batch(texts)]
 
-    return PooledEncoder(path.resolve().name, _text_model(sizes, weights), tokenize, 2)
+    return PooledEncoder(path.resolve().name, model.encoder, tokenize, 2)
 
 
-def _text_model(sizes: Any, weights: Mapping[str, Any]) -> Any:
-    """Return the encoder alone, with the image side that texts never use left at one feature."""
-    import paddle
+def _model(sizes: Any) -> Any:
+    """Return a random model of these sizes; the image side, which texts never use, has one feature if none is told."""
+    from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
 
-    from unimo_paddle.model.unimo import Unimo
-
-    model = Unimo(sizes.vocab_size, sizes.width, sizes.layers, sizes.heads, 1, sizes.max_positions)
-    state = model.state_dict()
-    for name, array in weights.items():
-        ours = name.removeprefix("encoder.")
-        if ours in state and not ours.startswith("image_"):
-            state[ours].set_value(paddle.to_tensor(array.astype("float32")))
-    return model
+    encoder = Unimo(sizes.vocab_size, sizes.width, sizes.layers, sizes.heads, sizes.feature_width or 1,
+                    sizes.max_positions)
+    return UnimoForPretraining(encoder, sizes.classes or 2)

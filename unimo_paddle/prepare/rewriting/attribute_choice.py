@@ -12,13 +12,17 @@ from unimo_paddle.prepare.rewriting.corpus_vocabulary import CorpusVocabulary, W
 from unimo_paddle.prepare.rewriting.facts import Facts
 from unimo_paddle.prepare.rewriting.likeness import Likeness
 from unimo_paddle.prepare.rewriting.scene_graph import Attribute, SceneGraph
+from unimo_paddle.prepare.rewriting.word_tables import OPINIONS
+
+_OPINIONS = frozenset(OPINIONS.split())
 
 
 class AttributeChoice:
     """The attributes of a corpus."""
 
     def __init__(self, vocabulary: CorpusVocabulary, likeness: Likeness, contrast: Contrast) -> None:
-        self._words = {word.name: word for word in vocabulary.attributes if not contrast.compares(word.name)}
+        self._words = {word.name: word for word in vocabulary.attributes
+                       if word.name not in _OPINIONS and not contrast.compares(word.name)}
         self._contrast = contrast
         self._index: dict[object, list[str]] = {}
         for name in self._words:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +10,7 @@ from unimo_paddle.errors import UserError
 from unimo_paddle.prepare.rewriting.apertium import Apertium
 from unimo_paddle.prepare.rewriting.neural_translation import Neural
 
-DEFAULT_PIVOTS = ("apertium:spa", "apertium:cat", "apertium:gl", "apertium:eo")
+DEFAULT_PIVOTS = ("apertium:spa", "apertium:cat", "apertium:gl")
 
 
 class Translator(Protocol):
@@ -31,22 +31,21 @@ class Translator(Protocol):
         ...
 
 
-def make_translators(pivots: Sequence[str], models: Mapping[str, tuple[Path, Path]] | None = None) -> list[Translator]:
+def make_translators(pivots: Sequence[str]) -> list[Translator]:
     """Return a translator for each pivot.
 
-    pivots: "apertium:LANG", "apertium:LANG+LANG" (a chain), "neural:NAME". models: NAME -> (folder there, folder back).
+    pivots: "apertium:LANG", "apertium:LANG+LANG" (a chain), or "neural:DIR", a folder with the models `forth` and
+    `back`; a paraphrase's origin then is neural: and the folder's own name.
     Raises UserError, before anything is translated, for a pivot that is unknown, not installed or has no model.
     """
-    made: list[Translator] = []
-    for pivot in pivots:
-        backend, _, name = pivot.partition(":")
-        if backend == "apertium" and name:
-            made.append(Apertium(name.split("+")))
-        elif backend == "neural" and name in (models or {}):
-            made.append(Neural(name, *(models or {})[name]))
-        elif backend == "neural" and name:
-            raise UserError(f"pivot {pivot!r} has no model; name its two folders, {name}=FOLDER_THERE,FOLDER_BACK")
-        else:
-            raise UserError(f"pivot {pivot!r} is unknown; write apertium:LANGUAGE or neural:NAME, "
-                            f"e.g. {', '.join(DEFAULT_PIVOTS)}")
-    return made
+    return [_make(pivot) for pivot in pivots]
+
+
+def _make(pivot: str) -> Translator:
+    backend, _, name = pivot.partition(":")
+    if backend == "apertium" and name:
+        return Apertium(name.split("+"))
+    if backend == "neural" and name:
+        return Neural(Path(name).name, Path(name) / "forth", Path(name) / "back")
+    raise UserError(f"translator {pivot!r} is unknown; write apertium:LANGUAGE or neural:DIR, e.g. "
+                    f"{', '.join(DEFAULT_PIVOTS)}")

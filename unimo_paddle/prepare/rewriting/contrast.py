@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 from unimo_paddle.prepare.rewriting import wordnet
 from unimo_paddle.prepare.rewriting.word_tables import (
@@ -38,6 +39,7 @@ class Contrast:
     def __init__(self, net: WordNet) -> None:
         self._net = net
         self._pairs: dict[tuple[str, str], bool] = {}
+        self._doing = lru_cache(maxsize=1 << 14)(self._find_doing)
         self._poles_of: dict[str, tuple[frozenset[int], frozenset[int]]] = {}
 
     def attributes(self, old: str, new: str) -> bool:
@@ -49,7 +51,8 @@ class Contrast:
 
     def compares(self, word: str) -> bool:
         """Tell whether an adjective is a comparative or a superlative, which says something only beside another."""
-        return word.endswith(("er", "est")) and not self._net.senses(word, "a")
+        measured = any(word in scale for scale in _SCALES)
+        return word.endswith(("er", "est")) and not measured and not self._net.senses(word, "a")
 
     def marks(self, word: str) -> set[object]:
         """Return keys by which the rivals of other words can find this one; rival_marks() of the others meet them."""
@@ -112,7 +115,7 @@ class Contrast:
         around_old, around_new = (self._net.reach(places, "n", wordnet.WHOLES) | places for places in (olds, news))
         return olds.isdisjoint(around_new) and news.isdisjoint(around_old)
 
-    def _doing(self, verb: str) -> tuple[frozenset[int], frozenset[int]]:
+    def _find_doing(self, verb: str) -> tuple[frozenset[int], frozenset[int]]:
         """Return the senses of a verb, and all they are kinds of, need, cause or are grouped with."""
         senses = self._net.senses(verb, "v")[:_VERB_SENSES]
         reach = set(senses)

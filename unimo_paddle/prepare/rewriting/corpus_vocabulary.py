@@ -32,8 +32,9 @@ _COUNTED = re.compile(r"\b(a|an|one|another|each|every|either|single)(\s+[\w'’
 _DEFINITE = re.compile(r"(\b(the|this|that|his|her|its|their|my|your|our)|['’]s)\s+$", re.IGNORECASE)
 _ANY_ARTICLE = re.compile(r"\ban?\b", re.IGNORECASE)
 _ITEM = r"(?:(?!(?:with|of|in|on|at|near|and|is|are)\b)[\w'’-]+\s*){1,3}"
-_LISTED = re.compile(rf"\ban?\s+{_ITEM}(?:,\s*{_ITEM})*(?:,\s*and|,|\band)\s+$", re.IGNORECASE)   # a cup, plate and [bowl]
-_GOES_ON = re.compile(r"\s+of\b|['’]s?\b", re.IGNORECASE)
+# "a cup, plate and" in front of "bowl": the article is said for all.
+_LISTED = re.compile(rf"\ban?\s+{_ITEM}(?:,\s*{_ITEM})*(?:,\s*and|,|\band)\s+$", re.IGNORECASE)
+_GOES_ON = re.compile(r"\s+of\b|['’](?:s\b|\s)", re.IGNORECASE)
 _PREPOSITIONS = frozenset(PREPOSITIONS.split())
 _FIRST = re.compile(r"(^|[.!?]\s)\W*$")
 _INITIAL = "^"           # begins a key that was seen at the beginning of a sentence, where any word has a capital

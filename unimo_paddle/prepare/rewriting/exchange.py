@@ -21,7 +21,7 @@ from unimo_paddle.prepare.rewriting.corpus_vocabulary import CorpusVocabulary, N
 from unimo_paddle.prepare.rewriting.english import Place, normalise, replace_places
 from unimo_paddle.prepare.rewriting.facts import Facts
 from unimo_paddle.prepare.rewriting.likeness import Likeness
-from unimo_paddle.prepare.rewriting.noun_choice import Mask, NounChoice
+from unimo_paddle.prepare.rewriting.noun_choice import Mask, NounChoice, says_nothing
 from unimo_paddle.prepare.rewriting.relation_choice import RelationChoice, Said, one_way
 from unimo_paddle.prepare.rewriting.scene_graph import Attribute, SceneGraph, Span, Thing
 from unimo_paddle.prepare.rewriting.wordnet import WordNet
@@ -161,12 +161,16 @@ class Exchanger:
         for relation in one_way(subject.caption, subject.graph, subject.facts):
             one, other = subject.graph.things[relation.subject], subject.graph.things[relation.object]
             if self._may_swap(subject, one, other):
-                yield self._swap(subject, one.phrase, other.phrase, f"swap: {one.name} <-> {other.name}")
+                change = self._swap(subject, one.phrase, other.phrase, f"swap: {one.name} <-> {other.name}")
+                again = [(subject.place(span), self._inside(subject.place(new.span), new.span.of(subject.caption)))
+                         for old, new in ((one, other), (other, one)) for span in old.again]
+                yield Change((*change.edits, *again), change.label)
 
     def _may_swap(self, subject: Subject, one: Thing, other: Thing) -> bool:
         """Tell whether two things can change places: like in number, unlike in kind, neither a part of a name."""
         pools = {self._vocabulary.pool_of(subject.caption, thing) for thing in (one, other)}
         return (len(pools) == 1 and one in subject.things and other in subject.things
+                and not says_nothing(one.name) and not says_nothing(other.name)
                 and self._likeness.apart(one.name, other.name))
 
     def _attributes_swapped(self, subject: Subject) -> Iterator[Change]:
@@ -183,13 +187,13 @@ class Exchanger:
     def _two_nodes(self, subject: Subject) -> Iterator[Change]:
         """Yield changes of a thing together with another node; the thing alone makes them false."""
         each = subject.count // max(len(subject.things), 1) + 1
+        renamed = [list(self._renamed(subject, thing, each)) for thing in subject.things]
         turns = []
         for i, thing in enumerate(subject.things):
-            others = [self._renamed(subject, other, each) for other in subject.things[i + 1:]]
-            others += self._other_words(subject, [attribute for attribute in subject.graph.attributes
-                                                  if subject.graph.things[attribute.thing] != thing])
-            second = list(islice(_in_turn(others), each))
-            turns.append(map(_together, self._renamed(subject, thing, each), cycle(second)))
+            attributes = [one for one in subject.graph.attributes if subject.graph.things[one.thing] != thing]
+            second = _in_turn([*map(iter, renamed[i + 1:]), *self._other_words(subject, attributes)])
+            pairs = zip(renamed[i], cycle(list(islice(second, each))), strict=False)
+            turns.append(_together(*pair) for pair in pairs if pair[0].edits[0][1] != pair[1].edits[0][1])
         return _in_turn(turns)
 
 

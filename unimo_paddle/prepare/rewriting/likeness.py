@@ -6,8 +6,9 @@ picture does (its kitten is no cat, its daffodil no flower, its skier no man).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from unimo_paddle.prepare.rewriting import wordnet
 from unimo_paddle.prepare.rewriting.lemmas import singular
@@ -66,6 +67,7 @@ class Likeness:
     def __init__(self, net: WordNet) -> None:
         self.net = net
         self._meanings: dict[str, Meaning] = {}
+        self.domain = lru_cache(maxsize=1 << 16)(self._find_domain)
 
     def meaning(self, name: str) -> Meaning:
         """Return what a name means: lower case, singular; a detector's plural class names are taken too."""
@@ -81,7 +83,7 @@ class Likeness:
         """Tell whether neither name may be said of what the other names."""
         return self.may_bring(one, other) and self.may_bring(other, one)
 
-    def domain(self, name: str) -> str:
+    def _find_domain(self, name: str) -> str:
         """Return "" for a thing one can see, else the kind of idea (act, time, ...): only of like kind may change."""
         files = [self.net.synset(sense, "n").file for sense in self._senses(singular(name))[:3]]
         concrete = {wordnet.ANIMAL, wordnet.ARTIFACT, wordnet.BODY, wordnet.FOOD, wordnet.OBJECT, wordnet.PERSON,
@@ -93,29 +95,29 @@ class Likeness:
         heads = [singular(part.split()[-1]) for part in name.lower().split(" of ") if part.split()]
         whole = singular(name.lower())
         senses = self._senses(whole)
+        files = {self._file(sense) for sense in senses}
         above = frozenset[int]().union(*(self.net.above(sense, "n") for sense in senses))
         wholes = self.net.reach(senses, "n", wordnet.WHOLES)
-        files = {self._file(sense) for sense in senses}
         kin = {("kin", i) for called in (whole, *heads) for i in _KIN.get(called, ())}
-        own: set[object] = {*senses, *(("part of", each) for each in wholes), *heads, *kin}
-        reach: set[object] = {*above, *(("part of", each) for each in above), *words, *kin}
         general = {("any", file) for file, said in _GENERAL.items() if not said.isdisjoint(heads)}
-        own |= general
-        reach |= general | {("any", file) for file in files if file in _GENERAL}
-        person = next((_PEOPLE[head] for head in heads if head in _PEOPLE), "")
-        if not person and senses and self._file(senses[0]) == wordnet.PERSON:
-            person = "anybody"
-        if person:
-            own.add(("person", person))
-            reach |= {("person", other) for other, may in _MAY_BE.items() if person in may or other in _MAY_BE[person]}
-            reach.add(("person", "anybody"))
-        if senses and self._file(senses[0]) == wordnet.BODY:
-            own.add("body")
-        if not self._clothing.isdisjoint(above):
-            own.add("clothes")
-        alive = person or wordnet.ANIMAL in files
-        bans = {"body"} if alive else set()
-        return Meaning(frozenset(own), frozenset(reach), frozenset(bans | ({"clothes"} if person else set())))
+        own = {*senses, *(("part of", each) for each in wholes), *heads, *kin, *general}
+        reach = {*above, *(("part of", each) for each in above), *words, *kin, *general,
+                 *(("any", file) for file in files if file in _GENERAL)}
+        person = self._person(heads, senses)
+        return Meaning(
+            frozenset(own | ({("person", person)} if person else set()) | self._worn(senses, above)),
+            frozenset(reach | {("person", other) for other in _may_be(person)}),
+            frozenset({"body", "clothes"} if person else {"body"} if wordnet.ANIMAL in files else set()))
+
+    def _person(self, heads: Sequence[str], senses: Sequence[int]) -> str:
+        """Return which person a name means by sex and age ("anybody" when it tells neither), or "" for a thing."""
+        told = next((_PEOPLE[head] for head in heads if head in _PEOPLE), "")
+        return told or ("anybody" if senses and self._file(senses[0]) == wordnet.PERSON else "")
+
+    def _worn(self, senses: Sequence[int], above: frozenset[int]) -> set[str]:
+        """Return whether a name means a part of the body, or clothes."""
+        body = {"body"} if senses and self._file(senses[0]) == wordnet.BODY else set()
+        return body | (set() if self._clothing.isdisjoint(above) else {"clothes"})
 
     def _senses(self, name: str) -> tuple[int, ...]:
         """Return the noun senses of a name or, where the net lacks it, of its last words ("uk post box": "postbox").
@@ -136,3 +138,10 @@ class Likeness:
     @cached_property
     def _clothing(self) -> frozenset[int]:
         return frozenset(sense for name in _CLOTHES for sense in self.net.senses(name, "n")[:1])
+
+
+def _may_be(person: str) -> set[str]:
+    """Return the persons that may be meant by another word for this one."""
+    if not person:
+        return set()
+    return {"anybody", *_MAY_BE[person], *(other for other, may in _MAY_BE.items() if person in may)}

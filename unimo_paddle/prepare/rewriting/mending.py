@@ -105,8 +105,8 @@ class SameMeaning:
     def _judge(self, changes: Sequence[Change], found: Sequence[float]) -> list[bool]:
         likeness = self._likeness([(change.old, change.new) for change, least in zip(changes, found, strict=True)
                                    if 0 < least <= 1])
-        return [least <= likeness.get((change.old, change.new), 0.0) for change, least in
-                zip(changes, found, strict=True)]
+        return [least == 0 or least <= likeness.get((change.old, change.new), 0.0)
+                for change, least in zip(changes, found, strict=True)]
 
     def _likeness(self, pairs: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> dict[object, float]:
         pairs = sorted(set(pairs))

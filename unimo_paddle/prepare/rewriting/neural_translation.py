@@ -3,7 +3,7 @@
 A direction is a folder that CTranslate2's own converter writes:
 
     pip install ctranslate2 sentencepiece transformers torch
-    ct2-transformers-converter --model Helsinki-NLP/opus-mt-en-fr --output_dir opus-mt-en-fr \\
+    ct2-transformers-converter --model Helsinki-NLP/opus-mt-en-fr --output_dir en-fr/forth \\
         --copy_files source.spm target.spm --quantization int8
 """
 

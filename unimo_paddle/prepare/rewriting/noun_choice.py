@@ -15,17 +15,19 @@ from unimo_paddle.prepare.rewriting.likeness import Likeness
 from unimo_paddle.prepare.rewriting.word_tables import EVERYWHERE
 
 _EVERYWHERE = frozenset(EVERYWHERE.split())
+_MANY, _SPARE = 8, 4   # from so many nouns for each wanted one, drawing so many times as many is mostly enough
 
 Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
 class _Table:
-    """Nouns of one pool and domain. names: int64 [n], their numbers; lightness: float64 [n], 1 / weight."""
+    """Nouns of one pool and domain. names: int64 [n], their numbers; heights: float64 [n], sums of weights so far."""
 
     nouns: tuple[Noun, ...]
     names: npt.NDArray[np.int64]
-    lightness: npt.NDArray[np.float64]
+    weights: npt.NDArray[np.float64]
+    heights: npt.NDArray[np.float64]
 
 
 class NounChoice:
@@ -54,19 +56,13 @@ class NounChoice:
              rng: np.random.Generator) -> list[Noun]:
         """Return up to `count` different nouns (or phrases) of a pool that may stand where the name `like` stands.
 
-        ruled_out: as ruled_out() returns it.  Drawn without replacement: the smallest of exponential times.
+        ruled_out: as ruled_out() returns it.  Drawn one after the other, each in proportion to its weight.
         """
         table = self._tables.get((phrases, pool, self._likeness.domain(like)))
-        if table is None:
+        if table is None or count < 1:
             return []
-        times = rng.standard_exponential(len(table.nouns)) * table.lightness
-        times[ruled_out[table.names]] = np.inf
-        if count < len(times):
-            chosen = np.argpartition(times, count)[:count]
-            chosen = chosen[np.argsort(times[chosen], kind="stable")]
-        else:
-            chosen = np.argsort(times, kind="stable")
-        return [table.nouns[place] for place in chosen if times[place] < np.inf]
+        chosen = _quickly(table, ruled_out, count, rng) if len(table.nouns) >= _MANY * count else []
+        return [table.nouns[place] for place in chosen or _thoroughly(table, ruled_out, count, rng)]
 
     def _find_ruled_out(self, names: frozenset[str]) -> Mask:
         """Return, for each name of the vocabulary, whether it may be true of an image that shows all `names`."""
@@ -97,8 +93,24 @@ class NounChoice:
         for noun in nouns:
             domains.setdefault(self._likeness.domain(noun.name), []).append(noun)
         for domain, chosen in domains.items():
+            weights = np.array([noun.weight for noun in chosen])
             yield domain, _Table(tuple(chosen), np.array([self._numbers[noun.name] for noun in chosen], dtype=np.int64),
-                                 1.0 / np.array([noun.weight for noun in chosen]))
+                                 weights, np.cumsum(weights))
+
+
+def _quickly(table: _Table, ruled_out: Mask, count: int, rng: np.random.Generator) -> list[int]:
+    """Draw from many nouns; what comes again or is ruled out is passed over. None when too few are left."""
+    drawn = table.heights.searchsorted(rng.random(_SPARE * count) * table.heights[-1], side="right")
+    places = dict.fromkeys(drawn[~ruled_out[table.names[drawn]]].tolist())
+    return list(places)[:count] if len(places) >= count else []
+
+
+def _thoroughly(table: _Table, ruled_out: Mask, count: int, rng: np.random.Generator) -> list[int]:
+    """Draw as many as there are: the first of exponential times come first, with the odds of drawing in turn."""
+    times = rng.standard_exponential(len(table.nouns)) / table.weights
+    times[ruled_out[table.names]] = np.inf
+    chosen = np.argsort(times, kind="stable")[:count]
+    return chosen[times[chosen] < np.inf].tolist()
 
 
 def says_nothing(name: str) -> bool:

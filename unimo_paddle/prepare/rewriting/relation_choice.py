@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 
 from unimo_paddle.prepare.rewriting.contrast import Contrast, can_swap, opposites
 from unimo_paddle.prepare.rewriting.corpus_vocabulary import CorpusVocabulary, SaidVerb, verb_of
@@ -19,7 +20,10 @@ _WAYS = {"left of": ("to the left of", "on the left of", "left of"),
          "above": ("above", "over"), "below": ("below", "under", "beneath")}
 _WAY_OF = {"left of": "left of", "right of": "right of", "above": "above", "over": "above", "below": "below",
            "under": "below", "beneath": "below", "underneath": "below"}
+MOST = 1000   # deeds of one form that are drawn from, the most frequent ones
 _OPPOSITE = {"left of": "right of", "right of": "left of", "above": "below", "below": "above"}
+
+Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,13 @@ class RelationChoice:
 
     def __init__(self, vocabulary: CorpusVocabulary, contrast: Contrast) -> None:
         self._contrast = contrast
-        self._deeds: dict[str, list[_Deed]] = {}
+        deeds: dict[str, list[_Deed]] = {}
         for (form, rest), words in vocabulary.verbs.items():
-            self._deeds.setdefault(form, []).extend(_Deed(word.written, rest, word.name, word.weight) for word in words)
-        self._rivals = lru_cache(maxsize=1 << 14)(self._find_rivals)
+            deeds.setdefault(form, []).extend(_Deed(word.written, rest, word.name, word.weight) for word in words)
+        self._deeds = {form: sorted(found, key=lambda deed: -deed.weight)[:MOST] for form, found in deeds.items()}
+        self._lemmas = sorted({deed.lemma for found in self._deeds.values() for deed in found})
+        self._excluded = lru_cache(maxsize=1 << 13)(self._find_excluded)
+        self._rivals = lru_cache(maxsize=1 << 13)(self._find_rivals)
 
     def words(self, caption: str, graph: SceneGraph, facts: Facts,
               rng: np.random.Generator) -> Iterator[Iterator[Said]]:
@@ -74,26 +81,29 @@ class RelationChoice:
     def _other_deeds(self, caption: str, graph: SceneGraph, relation: Relation, verb: SaidVerb, facts: Facts,
                      rng: np.random.Generator, same: bool) -> Iterator[Said]:
         """Yield other verbs, with what follows kept (same) or changed, that exclude all that is said of the two."""
-        rivals = self._rivals(verb.form, verb.lemma, verb.rest, same)
+        rivals, weights = self._rivals(verb.form, verb.lemma, verb.rest, same)
         names = _names(graph, relation)
         others = {name.partition(" ")[0] for one, name, other in facts.relations if (one, other) == names}
         kept = caption[verb.start:verb.end]
         place = Place.of(caption, verb.start, verb.end if same else relation.spans[0].end)
-        times = rng.standard_exponential(len(rivals)) / np.array([deed.weight for deed in rivals])
-        for i in np.argsort(times, kind="stable"):
+        for i in np.argsort(rng.standard_exponential(len(rivals)) / weights, kind="stable"):
             deed = rivals[i]
             if deed.lemma not in others and deed.written != kept:
                 by = deed.written if same else f"{deed.written} {deed.rest}".strip()
                 yield Said(place, by, f"relation: {relation.name} -> {deed.name}")
 
-    def _find_rivals(self, form: str, lemma: str, rest: str, same: bool) -> tuple[_Deed, ...]:
-        """Return the deeds that one excludes; a past participle needs another preposition than a doer's "by"."""
-        if form == "ed" and rest in ("", "by"):
-            return ()
-        alone = not (same and rest)
-        return tuple(deed for deed in self._deeds.get(form, ())
-                     if (deed.rest == rest) == same and (form != "ed" or deed.rest not in ("", "by"))
-                     and self._contrast.verbs(lemma, deed.lemma, alone))
+    def _find_excluded(self, lemma: str, alone: bool) -> frozenset[str]:
+        return frozenset(other for other in self._lemmas if self._contrast.verbs(lemma, other, alone))
+
+    def _find_rivals(self, form: str, lemma: str, rest: str, same: bool) -> tuple[list[_Deed], Floats]:
+        """Return the deeds that one excludes, and their weights.
+
+        A past participle needs another preposition than a doer's "by".
+        """
+        excluded = self._excluded(lemma, not (same and rest)) if form != "ed" or rest not in ("", "by") else ()
+        found = [deed for deed in self._deeds.get(form, ()) if deed.lemma in excluded and (deed.rest == rest) == same
+                 and (form != "ed" or deed.rest not in ("", "by"))]
+        return found, np.array([deed.weight for deed in found])
 
 
 def one_way(caption: str, graph: SceneGraph, facts: Facts) -> Iterator[Relation]:

@@ -29,7 +29,7 @@ pink red
 brown tan beige bronze maroon
 black
 white cream ivory beige silver pale blond blonde
-gray grey silver dark
+gray grey silver
 
 small little tiny mini miniature petite
 large big huge giant enormous massive gigantic
@@ -46,9 +46,9 @@ wide broad thick
 thin slim skinny
 fat thick chubby heavy
 
-old elderly aged ancient antique vintage older worn old-fashioned classic
-new modern brand-new newborn young younger fresh
-young younger baby
+old elderly aged ancient antique vintage worn old-fashioned classic
+new modern brand-new newborn young fresh
+young baby
 
 open opened
 closed shut
@@ -157,6 +157,11 @@ PLACED = """
 be sit stand lie lay rest sleep perch park walk run hang place jump fly swim float play graze crawl kneel ride drive
 travel ski surf skate situate locate stack pile move sail wait gather grow hide land lean leap pose relax roam roll seat
 set skateboard stop stretch eat drink read work snowboard lounge squat crouch hop climb see find mount pass soar
+"""
+# Praise and blame can be said of anything.
+OPINIONS = """
+great good nice bad beautiful pretty ugly lovely fine wonderful amazing awesome cute cool interesting fancy elegant
+strange weird delicious tasty appetizing perfect best favorite special unique different same other real actual own
 """
 # A relation whose name begins so has no verb.
 PREPOSITIONS = """

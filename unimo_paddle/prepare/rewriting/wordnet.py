@@ -70,8 +70,8 @@ class WordNet:
         """Return the senses of a dictionary form ("fire engine"), the commonest first; none when it is not listed."""
         key = word.lower().replace(" ", "_"), part
         if key not in self._senses:
-            line = _find(self._files[f"index.{PARTS[part]}"], key[0].encode() + b" ")
-            fields = line.split()
+            lines = self._files[f"index.{PARTS[part]}"]
+            fields = _find(lines, key[0].encode() + b" ").split() if key[0].strip("_") else []
             self._senses[key] = tuple(int(field) for field in fields[-int(fields[2]):]) if fields else ()
         return self._senses[key]
 
