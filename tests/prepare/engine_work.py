@@ -1,17 +1,15 @@
 """Work for test_engine.py, in a module of its own so that spawned processes and Ray's can import it."""
 
-import errno
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from unimo_paddle.corpus import CorpusWriter, Pair
 from unimo_paddle.corpus_derived import DerivedWriter, Shard, Slice, columns_of, read_slice_pairs, write_slice
-from unimo_paddle.errors import UserError
 from unimo_paddle.files import atomic_write
 from unimo_paddle.prepare.engine import Engine, derive
 
@@ -68,26 +66,6 @@ def note(log: Path, line: str) -> None:
 def make_graphs(corpus: Path, engine: Engine, work: Graphs, collection: str = "graphs") -> None:
     with DerivedWriter(corpus, collection, "train", "f", rows_per_slice=ROWS) as writer:
         derive(writer, work, engine)
-
-
-def count_calls() -> Callable[[int], tuple[int, int, str | None]]:
-    """Make work that tells the process, how many tasks this one work was given, and the process's threads."""
-    def calls() -> Iterator[int]:
-        yield from range(1, 1000)
-
-    counter = calls()
-    return lambda task: (os.getpid(), next(counter), os.environ.get("MKL_NUM_THREADS"))
-
-
-def make_faulty(kind: str) -> Callable[[int], int]:
-    def work(task: int) -> int:
-        if task == 3 and kind == "user":
-            raise UserError("row 3 is odd; remove it")
-        if task == 3 and kind == "disk":
-            raise OSError(errno.ENOSPC, "No space left on device", "a.arrow")
-        return 1 // (3 - task)
-
-    return work
 
 
 if __name__ == "__main__":   # the one in charge, for the test that kills it

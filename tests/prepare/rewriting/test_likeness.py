@@ -60,3 +60,9 @@ def test_the_index_rules_out_what_comparing_each_pair_does(net: Path | None, lik
         assert (both == choice.ruled_out(frozenset({one})) | choice.ruled_out(frozenset({other}))).all()
     assert choice.brings_in("cat", frozenset({"dog", "car"})) and not choice.brings_in("cat", frozenset({"cat"}))
     assert choice.brings_in("florp", frozenset({"dog"})) and not choice.brings_in("wall", frozenset({"dog"}))
+
+
+def test_a_pair_is_what_there_is_a_pair_of(likeness: Likeness) -> None:
+    assert likeness.domain("pair of dogs") == "" and not likeness.may_bring("pair of dogs", "dog")
+    assert not likeness.may_bring("dog", "pair of puppies") and likeness.may_bring("dog", "pair of cats")
+    assert not says_nothing("pair of pliers") and says_nothing("group of people") and says_nothing("brick wall")

@@ -40,6 +40,10 @@ _MAY_BE = {
     "girl": {"girl", "woman", "child", "baby"}, "child": {"child", "boy", "girl", "baby"},
     "baby": {"baby", "child", "boy", "girl"}, "anybody": {"man", "woman", "boy", "girl", "child", "baby"},
 }
+_THINGS = frozenset({wordnet.ANIMAL, wordnet.ARTIFACT, wordnet.BODY, wordnet.FOOD, wordnet.OBJECT, wordnet.PLANT,
+                     wordnet.SUBSTANCE})
+_COLLECTIVE = frozenset({"pair", "bunch", "group", "couple", "set", "pile", "row", "bundle", "variety", "lot", "herd",
+                         "flock", "crowd", "number", "collection", "string", "stack", "assortment", "piece", "slice"})
 _CLOTHES = ("clothing", "footwear", "headdress", "jewelry", "eyeglasses")
 _HIDDEN_IN_NAME = frozenset({"a", "an", "the", "of", "and", "with", "in", "for", "on"})
 
@@ -85,15 +89,13 @@ class Likeness:
 
     def _find_domain(self, name: str) -> str:
         """Return "" for a thing one can see, else the kind of idea (act, time, ...): only of like kind may change."""
-        files = [self.net.synset(sense, "n").file for sense in self._senses(singular(name))[:3]]
-        concrete = {wordnet.ANIMAL, wordnet.ARTIFACT, wordnet.BODY, wordnet.FOOD, wordnet.OBJECT, wordnet.PERSON,
-                    wordnet.PLANT, wordnet.SUBSTANCE}
-        return "" if not files or concrete.intersection(files) else str(files[0])
+        files = [self._file(sense) for sense in self._senses(_what_is_counted(singular(name)))[:3]]
+        return "" if not files or {*_THINGS, wordnet.PERSON}.intersection(files) else str(files[0])
 
     def _find(self, name: str) -> Meaning:
-        words = [singular(word) for word in name.lower().split() if word not in _HIDDEN_IN_NAME]
-        heads = [singular(part.split()[-1]) for part in name.lower().split(" of ") if part.split()]
-        whole = singular(name.lower())
+        whole = _what_is_counted(singular(name.lower()))
+        words = [singular(word) for word in whole.split() if word not in _HIDDEN_IN_NAME]
+        heads = [singular(part.split()[-1]) for part in whole.split(" of ") if part.split()]
         senses = self._senses(whole)
         files = {self._file(sense) for sense in senses}
         above = frozenset[int]().union(*(self.net.above(sense, "n") for sense in senses))
@@ -120,9 +122,9 @@ class Likeness:
         return body | (set() if self._clothing.isdisjoint(above) else {"clothes"})
 
     def _senses(self, name: str) -> tuple[int, ...]:
-        """Return the noun senses of a name or, where the net lacks it, of its last words ("uk post box": "postbox").
+        """Return the noun senses of a name, or of its last words where the net lacks it ("uk post box": "postbox").
 
-        An animal's or a thing's name that is said of people too (dog, crow) is not meant so.
+        An animal or a thing is not meant as the person it is said of too (dog).
         """
         words = name.partition(" of ")[0].split()
         found: tuple[int, ...] = ()
@@ -130,7 +132,8 @@ class Likeness:
             part = " ".join(words[first:])
             found = found or self.net.senses(part, "n") or self.net.senses(part.replace(" ", ""), "n")
         found = found[:_SENSES]
-        return tuple(sense for sense in found if sense == found[0] or self._file(sense) != wordnet.PERSON)
+        is_thing = bool(found) and self._file(found[0]) in _THINGS
+        return tuple(sense for sense in found if not is_thing or self._file(sense) != wordnet.PERSON)
 
     def _file(self, sense: int) -> int:
         return self.net.synset(sense, "n").file
@@ -145,3 +148,9 @@ def _may_be(person: str) -> set[str]:
     if not person:
         return set()
     return {"anybody", *_MAY_BE[person], *(other for other, may in _MAY_BE.items() if person in may)}
+
+
+def _what_is_counted(name: str) -> str:
+    """Return "sheep" for a "herd of sheep"."""
+    counted, _, of = name.partition(" of ")
+    return singular(of) if of and counted in _COLLECTIVE else name

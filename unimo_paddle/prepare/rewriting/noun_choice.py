@@ -114,5 +114,5 @@ def _thoroughly(table: _Table, ruled_out: Mask, count: int, rng: np.random.Gener
 
 
 def says_nothing(name: str) -> bool:
-    """Tell whether a name may be said of almost any picture ("sky", "group of people")."""
-    return singular(name.partition(" of ")[0].split(" ")[-1]) in _EVERYWHERE
+    """Tell whether a name may be said of almost any picture ("sky", "group of people"; not "pair of pliers")."""
+    return all(singular(part.split(" ")[-1]) in _EVERYWHERE for part in name.split(" of "))
