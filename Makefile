@@ -6,11 +6,12 @@ SCENES := 2000
 SOURCE := auto
 SLOW := .venv-slow/bin/python
 
-.PHONY: help setup demo demo-control test test-slow lint clean
+.PHONY: help setup demo demo-control bench-extract test test-slow lint clean
 
 help:
 	@echo "make demo          scenes -> regions -> pretraining -> retrieval on held-out pictures, end to end"
 	@echo "make demo-control  the same pretraining with captions of other pictures: must stay at chance (after make demo)"
+	@echo "make bench-extract extraction against PaddleDetection's own loop, as a ratio (after make demo)"
 	@echo "make test          the tests: CPU, no network, minutes"
 	@echo "make test-slow     the long ones too: live comparison with transformers and PyTorch (in .venv-slow)"
 	@echo "make lint          ruff and mypy"
@@ -38,6 +39,10 @@ demo-control: setup
 	$(PY) tools/evaluate.py -c configs/pretrain_tiny.yaml --weights runs/pretrain_tiny-data.shuffle_captions=true
 	$(PY) tools/evaluate.py -c configs/pretrain_tiny.yaml --weights runs/pretrain_tiny-data.shuffle_captions=true \
 	    -o evaluation.encoding=joint
+
+# Extraction against PaddleDetection's own loop, as a ratio (after make demo).
+bench-extract: setup
+	$(PY) -m tests.bench.extraction_speed --detector runs/detector_small_world/detector --images $(WORLD)/scenes/images
 
 test: setup
 	$(PY) -m pytest

@@ -84,10 +84,10 @@ class World:
         coco = self.scenes / "coco"
         return ["train", "-c", str(CONFIGS / "detector" / "small_world.yaml"), "-o",
                 f"data.images={self.scenes}/images", f"data.train={coco}/instances_train.json",
-                f"data.validation={coco}/instances_val.json", "data.batch=2", "detector.short_side=64",
-                "detector.long_side=96", "detector.neck_width=16", "detector.feature_width=16",
-                "detector.test_proposals=16", "optimizer.warmup_steps=1", "train.steps=2", "train.save_every=2",
-                f"output.directory={self.detector.parent}"]  # fmt: skip
+                f"data.validation={coco}/instances_val.json", f"data.genome={self.scenes}/visual_genome",
+                "data.batch=2", "detector.short_side=64", "detector.long_side=96", "detector.neck_width=16",
+                "detector.feature_width=16", "detector.test_proposals=16", "optimizer.warmup_steps=1",
+                "train.steps=2", "train.save_every=2", f"output.directory={self.detector.parent}"]  # fmt: skip
 
     def extract(self, out: Path, *source: str) -> list[str]:
         source = source or ("--corpus", str(self.corpus))

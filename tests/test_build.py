@@ -1,5 +1,7 @@
 """The wiring: every setting arrives, sizes come from the data, a whole matrix of scores is that of its single pairs."""
 
+import json
+import shutil
 from dataclasses import asdict, fields
 from pathlib import Path
 
@@ -7,14 +9,15 @@ import numpy as np
 import paddle
 import pytest
 
+from tests.data import small_corpus
 from tests.mini_world import CONFIGS
 from unimo_paddle import build
 from unimo_paddle.config import PretrainRun, load_run
 from unimo_paddle.corpus import CorpusWriter, Image, Pair
-from unimo_paddle.data.batch import pad
+from unimo_paddle.data.batch import Parts, pad
 from unimo_paddle.data.encode import encode_image, encode_text
+from unimo_paddle.data.examples import PairSettings
 from unimo_paddle.data.patterns import bidirectional, separate
-from unimo_paddle.data.stream import PairSettings
 from unimo_paddle.data.tokenizer import Tokenizer, load_tokenizer, train_tokenizer
 from unimo_paddle.engine.checkpoint import model_arrays
 from unimo_paddle.errors import UserError
@@ -75,17 +78,34 @@ def tokenizer_of(folder: Path) -> Tokenizer:
 def test_every_number_of_the_stream_comes_from_its_setting(folder: Path) -> None:
     given = {
         "data.batch": 5, "data.max_tokens": 17, "data.max_regions": 9, "data.positives": 2, "data.negatives": 3,
-        "masking.span_rate": 0.11, "masking.fragment_rate": 0.22, "masking.region_rate": 0.33,
-        "masking.region_overlap": 0.44, "data.shuffle_captions": True,
+        "data.retrieved_images": 6, "data.retrieved_texts": 7, "masking.span_rate": 0.11,
+        "masking.fragment_rate": 0.22, "masking.region_rate": 0.33, "masking.region_overlap": 0.44,
+        "data.shuffle_captions": True,
     }  # fmt: skip
-    run = make_run(folder, *(f"{key}={value}" for key, value in given.items()))
-    assert build.pair_settings(run) == PairSettings(*given.values())
-    assert len(fields(PairSettings)) == len(given)
+    run = make_run(folder, *(f"{key}={value}" for key, value in given.items()), "objectives.seq2seq=0")
+    assert build.pair_settings(run) == PairSettings(*given.values(), parts=Parts(seq2seq=False))
+    assert len(fields(PairSettings)) == len(given) + 1
 
 
-def test_without_the_contrast_no_rewrites_are_drawn_or_wanted(folder: Path) -> None:
-    settings = build.pair_settings(make_run(folder, "objectives.contrastive=0", "data.negatives=3"))
-    assert (settings.positives, settings.negatives) == (0, 0)
+def test_without_the_contrast_no_rewrites_or_neighbours_are_drawn_or_wanted(folder: Path) -> None:
+    asked = ["data.negatives=3", "data.retrieved_images=1", "data.retrieved_texts=1", "data.image_regions=/nowhere"]
+    run = make_run(folder, "objectives.contrastive=0", *asked)
+    settings, store = build.pair_settings(run), RegionStore(folder / "regions")
+    assert (settings.positives, settings.negatives, settings.retrieved_images, settings.retrieved_texts) == (0,) * 4
+    assert settings.parts == Parts(contrast=False) and build.image_store(run, store) is store
+
+
+def test_retrieved_images_have_a_store_of_their_own(folder: Path, tmp_path: Path) -> None:
+    store = RegionStore(folder / "regions")
+    assert build.image_store(make_run(folder, "data.retrieved_images=1"), store) is store
+    with pytest.raises(UserError, match=r"nowhere is no region store"):
+        build.image_store(make_run(folder, "data.retrieved_images=1", f"data.image_regions={tmp_path}/nowhere"), store)
+    shutil.copytree(folder / "regions", tmp_path / "found")
+    run = make_run(folder, "data.retrieved_images=1", f"data.image_regions={tmp_path}/found")
+    assert build.image_store(run, store).path == tmp_path / "found"
+    (tmp_path / "found" / "shard-00000.bin").write_bytes(b"cut")
+    with pytest.raises(UserError, match=r"shard-00000.bin has 3 bytes, not \d+: it was cut short"):
+        build.image_store(run, store)
 
 
 def test_the_model_takes_its_sizes_from_run_tokenizer_and_store(folder: Path) -> None:
@@ -169,3 +189,32 @@ def test_an_engine_is_wired_with_the_runs_numbers(folder: Path, tmp_path: Path) 
     assert [made.rate(step) for step in (0, 1, 4, 11)] == pytest.approx([0, 0.25 / 4, 0.25, 0.25 / 8])
     assert (made.steps, made.save_every, made.seed, made.weights) == (12, 5, run.train.seed, {"x": 1.0})
     assert made.checkpoints.directory == tmp_path / "checkpoints" and made.checkpoints.beside == {"note.json": [1]}
+
+
+def pretrained(data: Path, output: Path) -> Path:
+    """Four steps on the small corpus with everything that a step draws, dropout too; return the last checkpoint."""
+    run = load_run(CONFIGS / "pretrain_tiny.yaml", [
+        f"data.corpus={data}/corpus", f"data.regions={data}/regions", f"data.image_regions={data}/found",
+        f"data.tokenizer={data}/tokenizer", "data.batch=4", "data.retrieved_images=2", "data.retrieved_texts=3",
+        "model.layers=1", "model.width=16", "model.heads=2", "model.max_positions=64", "model.dropout=0.1",
+        "evaluation.answers=null", "train.steps=4", "train.save_every=2", "optimizer.warmup_steps=1",
+        f"output.directory={output}",
+    ])  # fmt: skip
+    build.train(run)
+    return output / "checkpoints" / "step-00000004"
+
+
+def test_a_resumed_run_with_retrieved_rows_ends_in_the_same_bytes(tmp_path: Path) -> None:
+    small_corpus.write_corpus(tmp_path / "corpus")
+    small_corpus.write_store(tmp_path / "regions", "image", small_corpus.IMAGES)
+    small_corpus.write_store(tmp_path / "found", "found", 10, first=20)
+    train_tokenizer([small_corpus.caption(i) for i in range(21)], 280, lowercase=True).save(tmp_path / "tokenizer")
+    whole = pretrained(tmp_path, tmp_path / "whole")
+    shutil.copytree(tmp_path / "whole", tmp_path / "cut")
+    shutil.rmtree(tmp_path / "cut" / "checkpoints" / whole.name)
+    again = pretrained(tmp_path, tmp_path / "cut")
+    names = sorted(path.name for path in whole.iterdir())
+    assert names == sorted(path.name for path in again.iterdir()) and "model.safetensors" in names
+    assert all((whole / name).read_bytes() == (again / name).read_bytes() for name in names)
+    rows = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
+    assert all(np.isfinite(row["losses"]["contrastive"]) for row in rows)

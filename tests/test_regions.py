@@ -15,7 +15,7 @@ import pytest
 
 from tests.reference import boxes as oracle
 from unimo_paddle.errors import UserError
-from unimo_paddle.region_shards import spread
+from unimo_paddle.region_distributions import spread
 from unimo_paddle.regions import Regions, RegionStore, RegionStoreWriter, StoreMeta, verify
 
 CLASSES = ("__background__", "cat", "dog", "hat", "bus", "tree")
@@ -59,6 +59,73 @@ def test_reads_what_was_written(store: Path) -> None:
             top = {int(c): float(np.float16(probs[c])) for c in np.argsort(-probs)[:3]}
             np.testing.assert_allclose(row, oracle.spread(top, len(CLASSES)), atol=1e-3)
     assert verify(store) == []
+
+
+WITH_ATTRIBUTES = replace(META, attributes=("__none__", "red", "big", "old"), attr_top_k=2)
+
+
+def with_attributes(seed: int, count: int = 4) -> Regions:
+    probs = np.random.default_rng(seed).dirichlet([0.5] * 4, count).astype(np.float32)
+    return replace(make_regions(seed, count), attr_probs=probs)
+
+
+def test_attributes_are_kept_like_classes(tmp_path: Path) -> None:
+    with RegionStoreWriter(tmp_path / "s", WITH_ATTRIBUTES, 3) as writer:
+        for i in range(4):
+            writer.append(f"i{i}", with_attributes(i))
+    reader = RegionStore(tmp_path / "s")
+    assert reader.meta == WITH_ATTRIBUTES and verify(tmp_path / "s") == []
+    for i in range(4):
+        real, found = with_attributes(i).attr_probs, reader.read(f"i{i}").attr_probs
+        assert found is not None and found.dtype == np.float32
+        for row, probs in zip(found, real, strict=True):
+            top = {int(c): float(np.float16(probs[c])) for c in np.argsort(-probs)[:2]}
+            np.testing.assert_allclose(row, oracle.spread(top, 4), atol=1e-3)
+
+
+@pytest.mark.parametrize(("meta", "regions", "message"), [
+    (WITH_ATTRIBUTES, make_regions(0), r"'attr_probs': \(\)}, not .*'attr_probs': \(4, 4\)"),
+    (META, with_attributes(0), r"'attr_probs': \(4, 4\)}, not .*'attr_probs': \(\)"),
+    (WITH_ATTRIBUTES, replace(with_attributes(0), attr_probs=np.full((4, 4), np.nan, np.float32)),
+     "attr_probs of region 0 hold nan"),
+])  # fmt: skip
+def test_attributes_that_do_not_belong(tmp_path: Path, meta: StoreMeta, regions: Regions, message: str) -> None:
+    with RegionStoreWriter(tmp_path / "s", meta, 3) as writer, pytest.raises(UserError, match=message):
+        writer.append("bad", regions)
+
+
+def test_a_store_of_schema_1_is_read_and_gone_on_with(store: Path) -> None:
+    value = json.loads((store / "regions.json").read_text())
+    old = {name: value[name] for name in value if not name.startswith("attr")}
+    (store / "regions.json").write_text(json.dumps({**old, "schema": 1}))
+    fill(store, range(9))
+    assert RegionStore(store).meta == META and len(RegionStore(store)) == 9 and verify(store) == []
+
+
+def test_an_image_of_100_regions_takes_less_than_450_kb() -> None:
+    names = tuple(map(str, range(1601)))
+    assert 100 * StoreMeta("f", 2048, names, 16, "", "", names[:401]).region_bytes <= 450_000
+
+
+def test_features_and_boxes_without_the_probabilities(store: Path) -> None:
+    whole, light = RegionStore(store).read("i3"), RegionStore(store).read("i3", probabilities=False)
+    assert light.class_probs.shape == (4, 0) and light.attr_probs is None and light.width == whole.width
+    np.testing.assert_array_equal(light.features, whole.features)
+    np.testing.assert_array_equal(light.boxes, whole.boxes)
+
+
+def test_an_image_is_copied_bit_for_bit(store: Path, tmp_path: Path) -> None:
+    reader = RegionStore(store)
+    with RegionStoreWriter(tmp_path / "copy", META, 2) as writer:
+        for image_id in reader.ids[::-1]:
+            writer.append_encoded(image_id, reader.read_encoded(image_id))
+        with pytest.raises(UserError, match="'i3': it is stored already"):
+            writer.append_encoded("i3", reader.read_encoded("i3"))
+    copy = RegionStore(tmp_path / "copy")
+    assert copy.ids == reader.ids[::-1] and verify(tmp_path / "copy") == []
+    assert all(copy.read_encoded(i).equals(reader.read_encoded(i)) for i in reader.ids)
+    assert not copy.read_encoded("i3").equals(reader.read_encoded("i4"))
+    assert reader.region_counts.tolist() == [1 + i % 5 for i in range(8)]
 
 
 def test_spread_keeps_all_when_all_are_kept() -> None:
@@ -185,7 +252,7 @@ def test_verify_finds_bad_values_and_doubled_ids(store: Path) -> None:
 
 @pytest.mark.parametrize(("text", "message"), [
     ("{", "regions.json: line 1"),
-    ('{"schema": 9}', "schema is 9, this version reads 1"),
+    ('{"schema": 9}', "schema is 9, this version reads 2"),
     ('{"schema": 1, "family": "x"}', "does not describe a region store: 'classes'"),
 ])  # fmt: skip
 def test_broken_description(store: Path, text: str, message: str) -> None:

@@ -17,8 +17,9 @@ from unimo_paddle.config import DetectorRun, OptimizerSettings, PretrainRun, Run
 from unimo_paddle.console import say
 from unimo_paddle.corpus import Corpus
 from unimo_paddle.data.encode import encode_image, encode_text
+from unimo_paddle.data.examples import PairSettings
 from unimo_paddle.data.prefetch import Prefetch
-from unimo_paddle.data.stream import PairSettings, PairStream
+from unimo_paddle.data.stream import PairStream
 from unimo_paddle.data.tokenizer import Tokenizer, load_tokenizer
 from unimo_paddle.engine.checkpoint import Checkpoints, read_weights, restore_model
 from unimo_paddle.engine.evaluate import KS, as_json, table
@@ -35,11 +36,14 @@ from unimo_paddle.model.model_folder import SIZES_FILE, ModelSizes
 from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
 from unimo_paddle.regions import RegionStore
 from unimo_paddle.retrieval import Candidates, candidates, draw_sheet
-from unimo_paddle.tasks.pretraining import Pretraining
+from unimo_paddle.tasks.pretraining import Pretraining, parts_for
 
 if TYPE_CHECKING:
-    from unimo_paddle.vision.annotations import Scene
+    from unimo_paddle.vision.annotations import Annotations, Scene
+    from unimo_paddle.vision.compat import RegionDetector
     from unimo_paddle.vision.detector import StoredDetector
+    from unimo_paddle.vision.map_cache import MapCache
+    from unimo_paddle.vision.settings import DetectorSettings
 
 SHEET_ROWS = 12
 STATISTICS_IMAGES = 1000
@@ -65,8 +69,9 @@ def pretrain(run: PretrainRun, restart: bool) -> None:
     if answers and not answers.is_file():  # told now, not after hours of training
         raise UserError(f"evaluation.answers: {answers} does not exist; leave it out with -o evaluation.answers=null")
     stream = PairStream(
-        Corpus(run.data.corpus), run.data.split, store, tokenizer, pair_settings(run), run.train.seed
-    )
+        Corpus(run.data.corpus), run.data.split, store, tokenizer, pair_settings(run), run.train.seed,
+        image_store=image_store(run, store),
+    )  # fmt: skip
     model = build_model(run, tokenizer, store)
     fresh = list(model.state_dict())
     if run.model.weights:
@@ -79,9 +84,17 @@ def pretrain(run: PretrainRun, restart: bool) -> None:
     beside = {SIZES_FILE: asdict(sizes_of(model)), DATA_FILE: data_facts(tokenizer, store)}
     with claim_directory(run, restart) as directory, Prefetch(stream.batch) as ahead:
         note_data(directory, beside[DATA_FILE])
-        wanted = [name for name, weight in weights.items() if weight]
-        work = Pretraining(model, ahead.batch, run.objectives.temperature, wanted)
+        work = Pretraining(model, ahead.batch, run.objectives.temperature)
         trainer(work, run.optimizer, run.train, weights, directory, beside).run()
+
+
+def image_store(run: PretrainRun, store: RegionStore) -> RegionStore:
+    """Open the store of the retrieved images, whole; the pairs' own store when none is named or none are drawn."""
+    if run.data.image_regions in (None, run.data.regions) or not pair_settings(run).retrieved_images:
+        return store
+    found = RegionStore(run.data.image_regions)
+    found.require_whole()
+    return found
 
 
 def data_facts(tokenizer: Tokenizer, store: RegionStore) -> dict[str, str]:
@@ -90,47 +103,85 @@ def data_facts(tokenizer: Tokenizer, store: RegionStore) -> dict[str, str]:
 
 
 def train_detector(run: DetectorRun, restart: bool) -> None:
-    """Wire the detector: annotations -> frozen backbone's maps, cached -> trainer -> a folder for tools/extract.py.
+    """Wire the detector: annotations -> batches -> trainer -> a folder for tools/extract.py.
 
+    Where the backbone is frozen its maps are computed once; else each step decodes its pictures, one step ahead.
     The folder `detector` in the run's directory appears when training is done; see finish_detector.
     """
     # PaddleDetection takes seconds to load: only a detector waits for it.
-    from unimo_paddle.vision import annotations, detector, frozen, map_cache, settings, training
+    from unimo_paddle.vision import batches, detector, settings, training
 
-    shown = annotations.read_annotations(run.data.train, run.data.images)
+    shown = read_pictures(run, run.data.train)
+    judged = read_pictures(run, run.data.validation).scenes if run.data.validation else ()
+    shape = detector_shape(run, shown)
+    model = detector.build_detector(shape)
+    source = run.detector.backbone_weights or detector.packaged_weights(run.detector.backbone)
+    detector.read_backbone_weights(model, source)
+    kept = run.extraction
+    choice = settings.Choice(kept.score_threshold, kept.min_regions, kept.max_regions)
+    order, attributes = batches.SceneOrder(shown.scenes, run.data.batch, run.train.seed), len(shape.attributes)
+    with claim_directory(run, restart) as directory:
+        made: batches.MapBatches | batches.PictureBatches
+        if shape.kind.is_frozen:
+            made = batches.MapBatches(order, backbone_maps(model, shown, shape, source, directory), attributes)
+        else:
+            sides = shape.short_side, shape.long_side
+            made = batches.PictureBatches(order, sides, model.backbone.normalise, attributes)
+        with Prefetch(made.batch) as ahead:
+            work = training.DetectorWork(model, ahead.batch, shape.kind.is_frozen)
+            trainer(work, run.optimizer, run.train, training.WEIGHTS, directory).run()
+        notes = {"trained_on": str(run.data.train), "steps": run.train.steps}
+        finish_detector(detector.StoredDetector(model, shape, choice, ""), judged, notes, directory / "detector")
+
+
+def read_pictures(run: DetectorRun, listed: Path) -> Annotations:
+    """Read the annotated pictures of one split."""
+    from unimo_paddle.vision.annotations import read_annotations
+    from unimo_paddle.vision.genome import read_genome
+
+    data = run.data
+    return read_genome(data.genome, listed, data.images) if data.genome else read_annotations(listed, data.images)
+
+
+def detector_shape(run: DetectorRun, shown: Annotations) -> DetectorSettings:
+    """Return the run's detector with the annotations' classes and attributes."""
+    from unimo_paddle.vision.settings import DetectorSettings
+
     wanted = run.detector
-    shape = settings.DetectorSettings(
+    return DetectorSettings(
         classes=shown.classes,
+        attributes=shown.attributes,
         family=wanted.family,
         backbone=wanted.backbone,
         short_side=wanted.short_side,
         long_side=wanted.long_side,
         neck_width=wanted.neck_width,
         feature_width=wanted.feature_width,
+        roi_size=wanted.roi_size,
+        anchor_sizes=wanted.anchor_sizes,
+        candidates=wanted.candidates,
+        smallest=wanted.smallest,
         train_proposals=wanted.train_proposals,
         test_proposals=wanted.test_proposals,
         anchors_per_image=wanted.anchors_per_image,
         rois_per_image=wanted.rois_per_image,
     )
-    judged = annotations.read_annotations(run.data.validation, run.data.images).scenes if run.data.validation else ()
-    model = detector.build_detector(shape)
-    source = wanted.backbone_weights or detector.packaged_weights(wanted.backbone)
-    detector.read_backbone_weights(model, source)
-    kept = run.extraction
-    choice = settings.Choice(kept.score_threshold, kept.min_regions, kept.max_regions)
-    with claim_directory(run, restart) as directory:
-        cache = map_cache.cached_maps(
-            directory / "maps",
-            frozen.FrozenBackbone(model.backbone),
-            [(scene.id, scene.path) for scene in shown.scenes],
-            wanted.short_side,
-            wanted.long_side,
-            sha256_of(source),
-        )
-        work = training.DetectorWork(model, shown.scenes, cache, run.data.batch, run.train.seed)
-        trainer(work, run.optimizer, run.train, dict.fromkeys(training.LOSS_NAMES.values(), 1.0), directory).run()
-        notes = {"trained_on": str(run.data.train), "steps": run.train.steps}
-        finish_detector(detector.StoredDetector(model, shape, choice, ""), judged, notes, directory / "detector")
+
+
+def backbone_maps(
+    model: RegionDetector, shown: Annotations, shape: DetectorSettings, source: Path, directory: Path
+) -> MapCache:
+    """Return the frozen backbone's maps of all pictures, computed unless they are in the run's folder already."""
+    from unimo_paddle.vision import frozen, map_cache
+
+    return map_cache.cached_maps(
+        directory / "maps",
+        frozen.FrozenBackbone(model.backbone),
+        [(scene.id, scene.path) for scene in shown.scenes],
+        shape.short_side,
+        shape.long_side,
+        sha256_of(source),
+    )
 
 
 def finish_detector(trained: StoredDetector, judged: Sequence[Scene], notes: dict[str, Any], finished: Path) -> None:
@@ -147,6 +198,9 @@ def finish_detector(trained: StoredDetector, judged: Sequence[Scene], notes: dic
     if scores:
         say("on {pictures} validation pictures: AP50 {ap50:.3f}, recall {recall:.3f}, "
             "class accuracy {accuracy:.3f}".format(**scores))
+    if scores and scores.get("attributes"):
+        say("of {objects:,} objects with attributes, found: attribute accuracy {accuracy:.3f} (always the most common "
+            "one: {majority:.3f}), attribute AP50 {mean_precision:.3f}".format(**scores["attributes"]))
 
 
 def trainer(
@@ -174,7 +228,8 @@ def trainer(
 
 
 def pair_settings(run: PretrainRun) -> PairSettings:
-    """Return the numbers of the pair stream; without a weight for the contrast no rewrites are drawn or wanted."""
+    """Return the numbers of the pair stream; without a weight for the contrast no rewrites or neighbours are drawn or
+    wanted."""
     data, masking, contrast = run.data, run.masking, run.objectives.contrastive > 0
     return PairSettings(
         batch_pairs=data.batch,
@@ -182,11 +237,14 @@ def pair_settings(run: PretrainRun) -> PairSettings:
         max_regions=data.max_regions,
         positives=data.positives if contrast else 0,
         negatives=data.negatives if contrast else 0,
+        retrieved_images=data.retrieved_images if contrast else 0,
+        retrieved_texts=data.retrieved_texts if contrast else 0,
         span_rate=masking.span_rate,
         fragment_rate=masking.fragment_rate,
         region_rate=masking.region_rate,
         overlap=masking.region_overlap,
         shuffle_captions=data.shuffle_captions,
+        parts=parts_for([name for name, weight in run.objectives.weights().items() if weight]),
     )
 
 

@@ -6,7 +6,7 @@ ids, counts, sizes and checksum. The JSON is written last: a shard counts only w
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import read_json
+from unimo_paddle.region_distributions import keep, spread
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)  # 1 had no attributes, and is else the same
 META_FILE = "regions.json"
 BOX_TOLERANCE = 1e-2  # pixels; rounding of a clipped box
 
@@ -28,6 +30,7 @@ class Regions:
 
     features: float32 [N, D].  boxes: float32 [N, 4], x1 y1 x2 y2 in pixels of the image.
     class_probs: float32 [N, C], column 0 the background, rows sum to 1.  width, height: pixels.
+    attr_probs: float32 [N, A + 1], column 0 no attribute at all, rows sum to 1; None where none were looked for.
     """
 
     features: NDArray[np.float32]
@@ -35,6 +38,7 @@ class Regions:
     class_probs: NDArray[np.float32]
     width: int
     height: int
+    attr_probs: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -42,8 +46,9 @@ class StoreMeta:
     """What all shards of a store share.
 
     family: stores of two families must not be mixed.  classes: names, classes[0] the background.
-    class_top_k: how many class probabilities are kept a region.  detector: SHA-256 of the detector's weights.
-    choice: which of the found regions were kept, in words.
+    class_top_k: how many class probabilities are kept a region.
+    detector: SHA-256 of the detector's weights, or `imported:FAMILY`.  choice: which regions were kept, in words.
+    attributes: names, attributes[0] "__none__"; empty when the store has none.  attr_top_k: like class_top_k.
     """
 
     family: str
@@ -52,6 +57,8 @@ class StoreMeta:
     class_top_k: int
     detector: str
     choice: str = ""
+    attributes: tuple[str, ...] = ()
+    attr_top_k: int = 8
 
     @property
     def kept(self) -> int:
@@ -59,19 +66,70 @@ class StoreMeta:
         return min(self.class_top_k, len(self.classes))
 
     @property
+    def attr_kept(self) -> int:
+        """How many attribute probabilities a region really has on the disk."""
+        return min(self.attr_top_k, len(self.attributes))
+
+    @property
     def layout(self) -> tuple[tuple[str, int, str], ...]:
         """Name, width and type of the arrays of a shard, in order; the widest type first, so that all are aligned."""
-        return (
+        always = (
             ("boxes", 4, "<f4"),
             ("features", self.feature_width, "<f2"),
             ("class_ids", self.kept, "<u2"),
             ("class_probs", self.kept, "<f2"),
         )
+        return always + (("attr_ids", self.attr_kept, "<u2"), ("attr_probs", self.attr_kept, "<f2")) * self.describes
+
+    @property
+    def describes(self) -> bool:
+        """Whether the store has attributes."""
+        return bool(self.attributes)
 
     @property
     def region_bytes(self) -> int:
         """Bytes of one region on the disk."""
         return sum(width * np.dtype(kind).itemsize for _, width, kind in self.layout)
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """The arrays of a shard on the disk. path: its JSON; rows: regions; bytes: as they were written."""
+
+    path: Path
+    rows: int
+    bytes: int
+
+    @property
+    def data(self) -> Path:
+        """The file with the arrays."""
+        return self.path.with_suffix(".bin")
+
+    def arrays(self, meta: StoreMeta) -> dict[str, NDArray[Any]]:
+        """Map the arrays, [regions, width] each; UserError when the file is missing or was cut short."""
+        fault = self.size_fault(meta)
+        if fault:
+            raise UserError(fault)
+        offset, found = 0, {}
+        memory: Any = np.memmap(self.data, np.uint8, "r")
+        for name, width, kind in meta.layout:
+            end = offset + self.rows * width * np.dtype(kind).itemsize
+            found[name] = memory[offset:end].view(kind).reshape(self.rows, width)
+            offset = end
+        return found
+
+    def size_fault(self, meta: StoreMeta) -> str:
+        """Tell what is wrong with the size of the file, or the empty string."""
+        size = self.data.stat().st_size if self.data.exists() else -1
+        if size == self.bytes == self.rows * meta.region_bytes:
+            return ""
+        state = "is missing" if size < 0 else f"has {size} bytes, not {self.bytes}: it was cut short"
+        return f"{self.data} {state}; {self.remedy}"
+
+    @property
+    def remedy(self) -> str:
+        """What a user does about a damaged shard."""
+        return f"delete {self.path.with_suffix('')}.* and run the same command that made it again"
 
 
 @dataclass(frozen=True)
@@ -87,42 +145,20 @@ class Shard:
     sha256: str
 
     @property
-    def data(self) -> Path:
-        """The file with the arrays."""
-        return self.path.with_suffix(".bin")
-
-    def arrays(self, meta: StoreMeta) -> dict[str, NDArray[Any]]:
-        """Map the arrays, [regions, width] each; UserError when the file is missing or was cut short."""
-        fault = self.size_fault(meta)
-        if fault:
-            raise UserError(fault)
-        rows, offset, found = sum(self.counts), 0, {}
-        memory: Any = np.memmap(self.data, np.uint8, "r")
-        for name, width, kind in meta.layout:
-            end = offset + rows * width * np.dtype(kind).itemsize
-            found[name] = memory[offset:end].view(kind).reshape(rows, width)
-            offset = end
-        return found
-
-    def size_fault(self, meta: StoreMeta) -> str:
-        """Tell what is wrong with the size of the file, or the empty string."""
-        size = self.data.stat().st_size if self.data.exists() else -1
-        if size == self.bytes == sum(self.counts) * meta.region_bytes:
-            return ""
-        state = "is missing" if size < 0 else f"has {size} bytes, not {self.bytes}: it was cut short"
-        return f"{self.data} {state}; {self.remedy}"
-
-    @property
-    def remedy(self) -> str:
-        """What a user does about a damaged shard."""
-        return f"delete {self.path.with_suffix('')}.* and run the same extraction command again"
+    def file(self) -> ShardFile:
+        """Where its arrays are."""
+        return ShardFile(self.path, sum(self.counts), self.bytes)
 
 
 def region_faults(regions: Regions, meta: StoreMeta) -> Iterator[str]:
     """Yield what makes regions unfit for a store: their shapes, values that are not finite, boxes outside the image."""
     count = len(regions.boxes)
-    wanted = {"features": (count, meta.feature_width), "boxes": (count, 4), "class_probs": (count, len(meta.classes))}
-    shapes = {name: getattr(regions, name).shape for name in wanted}
+    wanted: dict[str, tuple[int, ...]] = {
+        "features": (count, meta.feature_width), "boxes": (count, 4), "class_probs": (count, len(meta.classes)),
+    }  # fmt: skip
+    if meta.describes or regions.attr_probs is not None:
+        wanted["attr_probs"] = (count, len(meta.attributes)) if meta.describes else ()
+    shapes = {name: np.shape(getattr(regions, name)) for name in wanted}
     if count == 0:
         yield "it has no regions"
     elif shapes != wanted:
@@ -131,37 +167,18 @@ def region_faults(regions: Regions, meta: StoreMeta) -> Iterator[str]:
         yield from _array_faults(regions)
 
 
-def spread(ids: NDArray[np.uint16], probs: NDArray[np.float16], classes: int) -> NDArray[np.float32]:
-    """Rebuild class distributions float32 [N, classes] from the kept ids and probabilities [N, K].
-
-    What is left of 1 goes evenly to the classes that were not kept; with none left out, rows are scaled to sum to 1.
-    """
-    kept = probs.astype(np.float32)
-    total = kept.sum(1, keepdims=True)
-    others = classes - kept.shape[1]
-    if others == 0:
-        full = np.zeros((len(kept), classes), np.float32)
-        kept = kept / total
-    else:
-        kept = kept / np.maximum(total, 1.0)  # float16 may have rounded the sum above 1
-        rest = (1 - kept.sum(1, keepdims=True)).clip(0) / others
-        full = np.repeat(rest, classes, axis=1)
-    np.put_along_axis(full, ids.astype(np.int64), kept, axis=1)
-    return full
-
-
 def read_meta(path: Path) -> StoreMeta:
     """Read regions.json; UserError when it is of another schema or does not describe a store."""
     file = path / META_FILE
     value = read_json(file)
     schema = value.get("schema") if isinstance(value, dict) else None
-    if schema != SCHEMA:
+    if schema not in READABLE:
         raise UserError(f"{file}: schema is {schema!r}, this version reads {SCHEMA}; extract the regions anew")
     try:
-        names = tuple(value["classes"])
+        classes = tuple(value["classes"])
         return StoreMeta(
-            value["family"], value["feature_width"], names, value["class_top_k"], value["detector"],
-            value.get("choice", ""),
+            value["family"], value["feature_width"], classes, value["class_top_k"], value["detector"],
+            value.get("choice", ""), tuple(value.get("attributes", ())), value.get("attr_top_k", StoreMeta.attr_top_k),
         )  # fmt: skip
     except (KeyError, TypeError) as error:
         raise UserError(f"{file} does not describe a region store: {error}; extract the regions anew") from None
@@ -169,28 +186,57 @@ def read_meta(path: Path) -> StoreMeta:
 
 def read_shards(path: Path) -> Iterator[Shard]:
     """Yield the complete shards of a store in order; UserError naming the one whose JSON is broken."""
-    for file in sorted(path.glob("shard-*.json")):
-        value = read_json(file)
-        try:
-            shard = Shard(file, **value)
-            is_even = len(shard.ids) == len(shard.counts) == len(shard.widths) == len(shard.heights)
-        except TypeError as error:
-            raise UserError(f"{file} is not the index of a shard: {error}; delete {file.with_suffix('')}.*") from None
-        if not is_even:
-            raise UserError(f"{file}: its lists differ in length; {shard.remedy}")
-        yield shard
+    return map(read_shard, sorted(path.glob("shard-*.json")))
 
 
-def encode(items: Sequence[Regions], meta: StoreMeta) -> dict[str, NDArray[Any]]:
-    probs = np.concatenate([r.class_probs for r in items])
-    order = np.argsort(-probs, axis=1, kind="stable")[:, : meta.kept]
-    arrays = {
-        "boxes": np.concatenate([clip_boxes(r.boxes, r.width, r.height) for r in items]),
-        "features": np.concatenate([r.features for r in items]),
-        "class_ids": order,
-        "class_probs": np.take_along_axis(probs, order, axis=1),
-    }
-    return {name: np.ascontiguousarray(arrays[name], dtype=kind) for name, _, kind in meta.layout}
+def read_shard(file: Path) -> Shard:
+    """Read a shard's JSON; UserError when it is broken."""
+    value = read_json(file)
+    try:
+        shard = Shard(file, **value)
+        is_even = len(shard.ids) == len(shard.counts) == len(shard.widths) == len(shard.heights)
+    except TypeError as error:
+        raise UserError(f"{file} is not the index of a shard: {error}; delete {file.with_suffix('')}.*") from None
+    if not is_even:
+        raise UserError(f"{file}: its lists differ in length; {shard.file.remedy}")
+    return shard
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One image as a shard holds it: the arrays of StoreMeta.layout, [regions, width] each; its size in pixels."""
+
+    arrays: dict[str, NDArray[Any]]
+    width: int
+    height: int
+
+    def equals(self, other: Encoded) -> bool:
+        """Tell whether two are the same, bit for bit."""
+        alike = (self.width, self.height, self.arrays.keys()) == (other.width, other.height, other.arrays.keys())
+        return alike and all(np.array_equal(array, other.arrays[name]) for name, array in self.arrays.items())
+
+
+def encode(regions: Regions, meta: StoreMeta) -> Encoded:
+    """Turn an image's regions into what a shard holds of them."""
+    arrays: dict[str, NDArray[Any]] = {
+        "boxes": clip_boxes(regions.boxes, regions.width, regions.height), "features": regions.features,
+    }  # fmt: skip
+    arrays["class_ids"], arrays["class_probs"] = keep(regions.class_probs, meta.kept)
+    if regions.attr_probs is not None:
+        arrays["attr_ids"], arrays["attr_probs"] = keep(regions.attr_probs, meta.attr_kept)
+    kinds = {name: kind for name, _, kind in meta.layout}
+    return Encoded({name: arrays[name].astype(kind) for name, kind in kinds.items()}, regions.width, regions.height)
+
+
+def decode(stored: Encoded, meta: StoreMeta, probabilities: bool = True) -> Regions:
+    """Return an image's regions; without probabilities, class_probs is [N, 0]."""
+    part = stored.arrays
+    features, boxes = part["features"].astype(np.float32), np.array(part["boxes"])
+    if not probabilities:
+        return Regions(features, boxes, np.zeros((len(boxes), 0), np.float32), stored.width, stored.height)
+    classes = spread(part["class_ids"], part["class_probs"], len(meta.classes))
+    attributes = spread(part["attr_ids"], part["attr_probs"], len(meta.attributes)) if meta.describes else None
+    return Regions(features, boxes, classes, stored.width, stored.height, attributes)
 
 
 def clip_boxes(boxes: NDArray[np.float32], width: float, height: float) -> NDArray[np.float32]:
@@ -199,7 +245,9 @@ def clip_boxes(boxes: NDArray[np.float32], width: float, height: float) -> NDArr
 
 
 def _array_faults(regions: Regions) -> Iterator[str]:
-    for name in ("features", "boxes", "class_probs"):
+    for name in ("features", "boxes", "class_probs", "attr_probs"):
+        if getattr(regions, name) is None:
+            continue
         bad = ~np.isfinite(getattr(regions, name))
         if bad.any():
             row = int(np.argwhere(bad)[0, 0])

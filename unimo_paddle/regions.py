@@ -5,8 +5,8 @@ A store is a folder: `regions.json` (StoreMeta) and shards (see region_shards.py
 
 from __future__ import annotations
 
-import hashlib
 import os
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
@@ -16,19 +16,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import atomic_write, leftovers, lock_directory, sha256_of, write_json
+from unimo_paddle.files import leftovers, lock_directory, write_json
+from unimo_paddle.region_index import ImageIndex
+from unimo_paddle.region_parts import enter, shard_path, write_arrays
 from unimo_paddle.region_shards import (
     META_FILE,
     SCHEMA,
+    Encoded,
     Regions,
     Shard,
     StoreMeta,
+    decode,
     encode,
     read_meta,
     read_shards,
     region_faults,
-    spread,
 )
+from unimo_paddle.region_verify import verify
 
 __all__ = ["RegionStore", "RegionStoreWriter", "Regions", "StoreMeta", "verify"]
 
@@ -42,11 +46,7 @@ class RegionStore:
         if not (self.path / META_FILE).is_file():
             raise UserError(f"{self.path} is no region store ({META_FILE} is missing); make one with tools/extract.py")
         self.meta = read_meta(self.path)
-        self._shards = list(read_shards(self.path))
-        self._places = {
-            image_id: (s, k) for s, shard in enumerate(self._shards) for k, image_id in enumerate(shard.ids)
-        }
-        self._starts = [np.concatenate([[0], np.cumsum(shard.counts)]) for shard in self._shards]
+        self._index = ImageIndex(read_shards(self.path))
         self._arrays: dict[int, dict[str, NDArray[Any]]] = {}
 
     def __reduce__(self) -> tuple[type[RegionStore], tuple[Path]]:
@@ -54,14 +54,19 @@ class RegionStore:
 
     @property
     def ids(self) -> list[str]:
-        """Image ids in the order in which they were stored."""
-        return list(self._places)
+        """Image ids in the order in which they were stored; read from the shards each time, for they take memory."""
+        return list(self._index.ids)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._index)
+
+    @property
+    def region_counts(self) -> NDArray[np.int64]:
+        """How many regions each image has, in the order of the shards: int64 [images]."""
+        return self._index.counts
 
     def __contains__(self, image_id: object) -> bool:
-        return image_id in self._places
+        return self._index.find(image_id) is not None
 
     def feature_statistics(self, images: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return mean and deviation of the features over the regions of at most `images` images, evenly chosen.
@@ -77,29 +82,28 @@ class RegionStore:
 
     def require_whole(self) -> None:
         """Raise UserError naming every shard that is missing or cut short, before hours of work meet the first one."""
-        faults = [fault for shard in self._shards if (fault := shard.size_fault(self.meta))]
+        faults = [fault for file in self._index.files if (fault := file.size_fault(self.meta))]
         if faults:
             raise UserError("\n  ".join(faults))
 
-    def read(self, image_id: str) -> Regions:
+    def read(self, image_id: str, probabilities: bool = True) -> Regions:
         """Return an image's regions; UserError when the id is not stored or its shard is damaged.
 
         Probabilities beyond the kept ones are lost: what remains of 1 is spread evenly over the other classes.
+        probabilities: False leaves them out (class_probs float32 [N, 0], no attributes), for those who look at features
+        and boxes alone: at 1,601 classes, that takes a fraction of the time.
         """
-        if image_id not in self._places:
+        return decode(self.read_encoded(image_id), self.meta, probabilities)
+
+    def read_encoded(self, image_id: str) -> Encoded:
+        """Return an image as it is stored, to be copied to another store; UserError as `read` says."""
+        place = self._index.find(image_id)
+        if place is None:
             raise UserError(f"image {image_id!r} is not in the region store {self.path}; extract it first")
-        s, k = self._places[image_id]
-        if s not in self._arrays:
-            self._arrays[s] = self._shards[s].arrays(self.meta)
-        shard, rows = self._shards[s], slice(self._starts[s][k], self._starts[s][k + 1])
-        part = {name: array[rows] for name, array in self._arrays[s].items()}
-        return Regions(
-            part["features"].astype(np.float32),
-            np.array(part["boxes"]),
-            spread(part["class_ids"], part["class_probs"], len(self.meta.classes)),
-            shard.widths[k],
-            shard.heights[k],
-        )
+        if place.shard not in self._arrays:
+            self._arrays[place.shard] = self._index.files[place.shard].arrays(self.meta)
+        arrays = self._arrays[place.shard]
+        return Encoded({name: array[place.rows] for name, array in arrays.items()}, place.width, place.height)
 
 
 class RegionStoreWriter:
@@ -112,8 +116,9 @@ class RegionStoreWriter:
     def __init__(self, path: Path | str, meta: StoreMeta, images_per_shard: int) -> None:
         """Open or create; UserError when another process writes to it or another detector or choice made it."""
         assert images_per_shard > 0
-        if len(meta.classes) > np.iinfo(np.uint16).max:
-            raise UserError(f"a region store holds at most 65535 classes, not {len(meta.classes)}")
+        for what, names in (("classes", meta.classes), ("attributes", meta.attributes)):
+            if len(names) > np.iinfo(np.uint16).max:
+                raise UserError(f"a region store holds at most 65535 {what}, not {len(names)}")
         self.path, self.meta, self.images_per_shard = Path(path), meta, images_per_shard
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = lock_directory(self.path)
@@ -124,7 +129,8 @@ class RegionStoreWriter:
         except BaseException:
             os.close(self._lock)
             raise
-        self._waiting: dict[str, Regions] = {}
+        self._waiting: dict[str, Encoded] = {}
+        self._number = 0
 
     def __enter__(self) -> RegionStoreWriter:
         return self
@@ -138,12 +144,23 @@ class RegionStoreWriter:
 
     def append(self, image_id: str, regions: Regions) -> None:
         """Add an image; UserError naming it and everything that is wrong with it."""
-        faults = [*region_faults(regions, self.meta)]
-        if image_id in self.done or image_id in self._waiting:
-            faults.append("it is stored already")
+        faults = [*region_faults(regions, self.meta), *self._id_faults(image_id)]
         if faults:
             raise UserError(f"image {image_id!r}: {'; '.join(faults)}")
-        self._waiting[image_id] = regions
+        self._wait(image_id, encode(regions, self.meta))
+
+    def append_encoded(self, image_id: str, stored: Encoded) -> None:
+        """Add an image of another store of the same layout, bit for bit; UserError when the id is stored already."""
+        for fault in self._id_faults(image_id):
+            raise UserError(f"image {image_id!r}: {fault}")
+        self._wait(image_id, stored)
+
+    def _id_faults(self, image_id: str) -> Iterator[str]:
+        if image_id in self.done or image_id in self._waiting:
+            yield "it is stored already"
+
+    def _wait(self, image_id: str, stored: Encoded) -> None:
+        self._waiting[image_id] = stored
         if len(self._waiting) == self.images_per_shard:
             self._write_shard()
 
@@ -163,54 +180,18 @@ class RegionStoreWriter:
     def _write_shard(self) -> None:
         if not self._waiting:
             return
-        arrays = encode(list(self._waiting.values()), self.meta)
-        data = b"".join(arrays[name].tobytes() for name, _, _ in self.meta.layout)
-        path = next(p for i in range(10**9) if not (p := self.path / f"shard-{i:05d}.json").exists())
-        with atomic_write(path.with_suffix(".bin")) as file:
-            file.write(data)
-        items = self._waiting.values()
-        write_json(path, {
-            "ids": list(self._waiting), "counts": [len(r.boxes) for r in items],
-            "widths": [r.width for r in items], "heights": [r.height for r in items],
-            "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
-        })  # fmt: skip
+        while shard_path(self.path, self._number).exists():
+            self._number += 1
+        enter(write_arrays(shard_path(self.path, self._number), self._waiting, self.meta))
         self.done.update(self._waiting)
         self._waiting = {}
 
 
-def verify(path: Path | str) -> list[str]:
-    """Read a whole store and return its faults: missing or short files, checksums, values, boxes, doubled ids."""
-    store_path = Path(path)
-    meta, faults, seen = read_meta(store_path), [], set[str]()
-    for shard in read_shards(store_path):
-        faults += [f"{shard.path}: image {i!r} is stored twice" for i in shard.ids if i in seen]
-        seen.update(shard.ids)
-        fault = shard.size_fault(meta)
-        if not fault and sha256_of(shard.data) != shard.sha256:
-            fault = f"{shard.data} is not what was written (checksum); {shard.remedy}"
-        faults += [fault] if fault else _value_faults(shard, meta)
-    return faults
-
-
 def _sound(shard: Shard, meta: StoreMeta) -> Shard:
-    fault = shard.size_fault(meta)
+    fault = shard.file.size_fault(meta)
     if fault:
         raise UserError(fault)
     return shard
-
-
-def _value_faults(shard: Shard, meta: StoreMeta) -> list[str]:
-    arrays = shard.arrays(meta)
-    faults = []
-    ends = np.cumsum(shard.counts).tolist()
-    for image_id, end, count, width, height in zip(
-        shard.ids, ends, shard.counts, shard.widths, shard.heights, strict=True
-    ):
-        part = {name: array[end - count : end] for name, array in arrays.items()}
-        probs = spread(part["class_ids"], part["class_probs"], len(meta.classes))
-        regions = Regions(part["features"].astype(np.float32), part["boxes"], probs, width, height)
-        faults += [f"{shard.path}: image {image_id!r}: {fault}" for fault in region_faults(regions, meta)]
-    return faults
 
 
 def _short(value: object) -> str:

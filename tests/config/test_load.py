@@ -142,6 +142,9 @@ def test_the_kind_chooses_the_run(write):
     text = faults_of(write("kind: detector\ndata: {images: i, train: t}\ntrain: {steps: 5}\noutput: {directory: d}\n"
                            "detector: {short_side: 400}\nextraction: {min_regions: 200}\n"))
     assert "detector.short_side is 400, more than" in text and "extraction.min_regions is 200, more than" in text
+    text = faults_of(write("kind: detector\ndata: {images: i, train: t}\ntrain: {steps: 5}\noutput: {directory: d}\n"
+                           "detector: {backbone: resnet50_c4}\n"))
+    assert "detector.feature_width is 256, but the features of resnet50_c4 have 2048 numbers; write that" in text
 
 
 def test_the_nearer_file_wins_over_its_base(write):

@@ -39,3 +39,14 @@ def area_under_curve(rights: Sequence[bool], wanted: int) -> float:
 
 def _area(box: Box) -> float:
     return max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1])
+
+
+def match(a: Sequence[Box], b: Sequence[Box], least: float) -> list[tuple[int, int]]:
+    """Pair boxes, again and again the two free ones that overlap most; of equal ones the first row, then column."""
+    pairs: list[tuple[int, int]] = []
+    while True:
+        free = [(i, k) for i in range(len(a)) for k in range(len(b))
+                if all(i != x and k != y for x, y in pairs) and overlap(a[i], b[k]) >= least]  # fmt: skip
+        if not free:
+            return pairs
+        pairs.append(max(free, key=lambda pair: (overlap(a[pair[0]], b[pair[1]]), -pair[0], -pair[1])))

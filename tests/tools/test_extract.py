@@ -86,5 +86,5 @@ def test_show_draws_the_picture_with_its_boxes(world: World, tmp_path: Path) -> 
     words = ["extract", "show", "--store", str(world.regions), "--corpus", str(world.corpus), "--image"]
     assert call([*words, "1", "-o", str(tmp_path / "boxes.png")]).status == 0
     with Image.open(tmp_path / "boxes.png") as drawn:
-        assert (drawn.format, drawn.size) == ("PNG", (384, 256))
+        assert (drawn.format, drawn.size) == ("PNG", (960, 640))  # 384 x 256, enlarged
     refused(call([*words, "nobody", "-o", str(tmp_path / "no.png")]), "no picture has the id 'nobody'; there are 49")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import paddle
 import pytest
 from PIL import Image
 
+from unimo_paddle.vision import detector, frozen
 from unimo_paddle.vision.annotations import Annotations, read_annotations
 from unimo_paddle.vision.detector import StoredDetector, build_detector, load_detector, save_detector
 from unimo_paddle.vision.settings import Choice, DetectorSettings
@@ -58,3 +60,13 @@ def detector_folder(settings: DetectorSettings, tmp_path_factory: pytest.TempPat
 @pytest.fixture(scope="session")
 def stored(detector_folder: Path) -> StoredDetector:
     return load_detector(detector_folder)
+
+
+_load, _program = cache(load_detector), cache(frozen._predictor)
+
+
+@pytest.fixture
+def quick_loading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Load each detector once, and make its program once, however often it is used for extraction."""
+    monkeypatch.setattr(detector, "load_detector", _load)
+    monkeypatch.setattr(frozen, "_predictor", _program)

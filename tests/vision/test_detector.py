@@ -31,14 +31,16 @@ def inputs(stored: StoredDetector, batch: int) -> dict:
 def test_describe(stored: StoredDetector, settings: DetectorSettings) -> None:
     with paddle.no_grad():
         both, alone = (stored.detector.describe(inputs(stored, n)) for n in (2, 1))
-    for (feature, boxes, probabilities), (height, width) in zip(both, ((64, 96), (50, 90)), strict=True):
-        count = len(feature)
+    for found, (height, width) in zip(both, ((64, 96), (50, 90)), strict=True):
+        feature, boxes, probabilities, count = found.feature, found.boxes, found.probabilities, len(found.feature)
+        assert found.attributes is None
         assert 1 <= count <= settings.test_proposals
         assert (feature.shape, boxes.shape, probabilities.shape) == ([count, 12], [count, 2, 4], [count, 3])
         np.testing.assert_allclose(probabilities.sum(1).numpy(), 1, rtol=1e-5)
         assert float(boxes.min()) >= 0
         assert float(boxes[:, :, 2].max()) <= width and float(boxes[:, :, 3].max()) <= height
-    for a, b in zip(both[0], alone[0], strict=True):  # a picture's regions do not depend on its neighbour in the batch
+    for part in ("feature", "boxes", "probabilities"):  # a picture's regions do not depend on its batch
+        a, b = getattr(both[0], part), getattr(alone[0], part)
         np.testing.assert_allclose(a.numpy(), b.numpy(), atol=1e-5)
 
 
@@ -71,7 +73,7 @@ def test_fused_map_by_hand() -> None:
 
 
 def test_unknown_backbone(settings: DetectorSettings) -> None:
-    with pytest.raises(UserError, match=r"backbone 'resnet' is not known; known are: efficientnet_lite0"):
+    with pytest.raises(UserError, match=r"backbone 'resnet' is not known; known are: efficientnet_lite0, resnet18_c4"):
         build_detector(replace(settings, backbone="resnet"))
 
 
@@ -82,9 +84,10 @@ def test_folder_gives_the_same_detector(stored: StoredDetector, settings: Detect
     value = json.loads((tmp_path / "copy" / "detector.json").read_text())
     assert value["notes"] == {"ap50": 0.5} and value["family"] == "small-world"
     assert load_detector(tmp_path / "copy").choice == stored.choice == Choice(0.2, 3, 6)
-    again = load_detector(tmp_path / "copy").detector.describe(inputs(stored, 1))
-    for a, b in zip(again[0], stored.detector.describe(inputs(stored, 1))[0], strict=True):
-        np.testing.assert_array_equal(a.numpy(), b.numpy())
+    (again,), (before,) = (one.describe(inputs(stored, 1))
+                           for one in (load_detector(tmp_path / "copy").detector, stored.detector))  # fmt: skip
+    for part in ("feature", "boxes", "probabilities"):
+        np.testing.assert_array_equal(getattr(again, part).numpy(), getattr(before, part).numpy())
     with pytest.raises(UserError, match="exists and is not empty"):
         save_detector(stored, tmp_path / "copy", {})
 

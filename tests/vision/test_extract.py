@@ -1,8 +1,5 @@
-"""Extraction: the choice of regions, resuming, images of every size, and what is skipped."""
+"""Extraction: the choice of regions, images of every size, what is skipped and what is refused."""
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,11 +10,13 @@ from unimo_paddle.errors import UserError
 from unimo_paddle.regions import Regions, RegionStore, verify
 from unimo_paddle.vision.annotations import Annotations
 from unimo_paddle.vision.detector import StoredDetector
-from unimo_paddle.vision.extract import Extractor, background_first, extract, select
+from unimo_paddle.vision.extract import extract
+from unimo_paddle.vision.extractor import Extractor, Found, background_first, select
 from unimo_paddle.vision.judge import compare, judge
-from unimo_paddle.vision.pictures import Picture
+from unimo_paddle.vision.pictures import Picture, read_picture
 from unimo_paddle.vision.settings import Choice
-from unimo_paddle.vision.show import draw_regions, show_regions
+
+pytestmark = pytest.mark.usefixtures("quick_loading")
 
 
 def test_select_by_hand() -> None:
@@ -28,13 +27,16 @@ def test_select_by_hand() -> None:
     rows = [[0.1, 0.8, 0.1], [0.2, 0.5, 0.3], [0.6, 0.2, 0.2], [0.1, 0.15, 0.75]]  # the background last
     probabilities = np.float32(rows)
     features = np.arange(4, dtype=np.float32)[:, None]
-    found = select(picture, features, boxes, probabilities, Choice(0.2, 3, 6))
+    proposals = Found(features, boxes, probabilities, attributes=np.float32([[1, 0], [0, 1], [0.5, 0.5], [0.2, 0.8]]))
+    found = select(picture, proposals, Choice(0.2, 3, 6))
     assert found.features.ravel().tolist() == [0, 2, 3]
     assert found.boxes.tolist() == [[0, 0, 20, 20], [0, 0, 20, 20], [40, 20, 60, 40]]  # scaled back, cut at the border
     np.testing.assert_allclose(found.class_probs, [[0.1, 0.1, 0.8], [0.2, 0.6, 0.2], [0.75, 0.1, 0.15]])
+    assert found.attr_probs is not None
+    np.testing.assert_allclose(found.attr_probs, np.float32([[1, 0], [0.5, 0.5], [0.2, 0.8]]))
     assert (found.width, found.height) == (60, 40)
-    assert len(select(picture, features, boxes, probabilities, Choice(0.2, 1, 6)).boxes) == 2
-    assert len(select(picture, features, boxes, probabilities, Choice(0.0, 1, 1)).boxes) == 1
+    assert len(select(picture, proposals, Choice(0.2, 1, 6)).boxes) == 2
+    assert len(select(picture, proposals, Choice(0.0, 1, 1)).boxes) == 1
 
 
 def test_background_first() -> None:
@@ -71,33 +73,6 @@ def test_regions_do_not_depend_on_the_batch(detector_folder: Path, images: list,
     for image_id in one.ids:
         np.testing.assert_allclose(one.read(image_id).boxes, four.read(image_id).boxes, atol=0.05)
         np.testing.assert_allclose(one.read(image_id).features, four.read(image_id).features, atol=2e-3)
-
-
-def test_goes_on_after_kill(detector_folder: Path, images: list, tmp_path: Path) -> None:
-    code = f"""if True:
-        import os, signal, sys
-        from pathlib import Path
-        from unimo_paddle import regions
-        from unimo_paddle.vision.extract import extract
-        class Killed(regions.RegionStoreWriter):
-            def append(self, image_id, found):
-                if len(self.done) == 4:
-                    os.kill(os.getpid(), signal.SIGKILL)
-                super().append(image_id, found)
-        import unimo_paddle.vision.extract as module
-        module.RegionStoreWriter = Killed
-        images = {[(i, str(p)) for i, p in images]!r}
-        images = [(i, Path(p)) for i, p in images]
-        extract(Path({str(detector_folder)!r}), images, Path(sys.argv[1]), {{}}, 2, 2)
-    """
-    out = tmp_path / "s"
-    assert subprocess.run([sys.executable, "-c", code, str(out)], check=False).returncode == -signal.SIGKILL
-    assert len(RegionStore(out)) == 4
-    report = extract(detector_folder, images, out, {}, 2, 2)
-    assert (report.before, report.stored, len(report.skipped)) == (4, 3, 1)
-    assert sorted(RegionStore(out).ids) == [f"id{i}" for i in range(7)] and verify(out) == []
-    again = extract(detector_folder, images[:2], out, {})
-    assert (again.before, again.stored) == (7, 0) and not (out / "skipped.txt").exists()
 
 
 @pytest.mark.parametrize(("numbers", "message"), [
@@ -137,22 +112,7 @@ def test_compare_by_hand(scenes: Annotations) -> None:
     assert (found.recall, found.accuracy, found.ap50) == (1.0, 0.5, 0.5)
 
 
-def test_drawing(stored: StoredDetector, scenes: Annotations, tmp_path: Path) -> None:
-    scene = scenes.scenes[0]
-    regions = Regions(np.zeros((2, 1), np.float32), np.float32([[8, 20, 40, 60], [60, 40, 90, 60]]),
-                      np.float32([[0.1, 0.9, 0.0], [0.9, 0.05, 0.05]]), 96, 64)  # fmt: skip
-    show_regions(scene.path, regions, stored.settings.stored_classes, tmp_path / "boxes.png")
-    drawn, plain = np.asarray(Image.open(tmp_path / "boxes.png")), np.asarray(Image.open(scene.path))
-    assert drawn.shape == plain.shape
-    assert drawn[40, 8].tolist() == [0xE6, 0x19, 0x4B]  # the left border of the confident box
-    assert (drawn[40:, 60:] == plain[40:, 60:]).all()  # the other region stays below the threshold
-    small = draw_regions(Image.new("RGB", (48, 32)), regions, stored.settings.stored_classes)
-    assert small.size == (48, 32) and small.getpixel((4, 20)) == (0xE6, 0x19, 0x4B)
-
-
 def test_extractor_keeps_the_order(stored: StoredDetector, scenes: Annotations) -> None:
-    from unimo_paddle.vision.pictures import read_picture
-
     extractor = Extractor(stored)
     pictures = [read_picture(s.id, s.path, 64, 96) for s in scenes.scenes]
     alone = [extractor([picture])[0] for picture in pictures]

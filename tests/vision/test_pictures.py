@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
 
 from unimo_paddle.errors import UserError
 from unimo_paddle.prepare.ingest.intake import image_size
@@ -125,3 +126,78 @@ def test_batches_have_one_shape() -> None:
     assert sorted(p.id for batch in batches for p in batch) == [str(i) for i in range(10)]
     assert all(len({p.pixels.shape for p in batch}) == 1 and len(batch) <= 4 for batch in batches)
     assert [len(batch) for batch in same_shape_batches(pictures[:1] * 8, 4)] == [4, 4]
+
+
+def test_adobes_inverted_cmyk(tmp_path: Path) -> None:
+    """Adobe writes 255 for no ink and says so in an APP14 marker; Pillow writes the same."""
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[:, :8] = (255, 0, 0)
+    path = save(tmp_path / "a.jpg", pixels, "CMYK", quality=95, subsampling=0)
+    assert b"Adobe" in path.read_bytes()[:200]
+    assert Image.open(path).mode == "CMYK"
+    found = np.asarray(open_upright(path)).astype(int)
+    assert np.abs(found[4, 3] - (255, 0, 0)).max() < 8 and found[4, 12].max() < 8
+
+
+def test_deep_grey_keeps_its_tones(tmp_path: Path) -> None:
+    """16 bits in TIFF as in PNG, also where the picture is so dark that no value exceeds 255; floats from 0 to 1."""
+    dark = np.uint16([[0, 255]])
+    assert np.asarray(open_upright(save(tmp_path / "a.tif", dark)))[0, :, 0].tolist() == [0, 0]
+    floats = np.float32([[0, 0.5, 1]])
+    assert np.asarray(open_upright(save(tmp_path / "b.tif", floats)))[0, :, 0].tolist() == [0, 127, 255]
+    bytes_as_floats = np.float32([[0, 128, 255]])
+    assert np.asarray(open_upright(save(tmp_path / "c.tif", bytes_as_floats)))[0, :, 0].tolist() == [0, 128, 255]
+
+
+@pytest.mark.parametrize("mode", ["LA", "RGBA"])
+def test_every_kind_of_alpha_lies_on_white(tmp_path: Path, mode: str) -> None:
+    clear = Image.fromarray(np.zeros((4, 4, 4), np.uint8), "RGBA")
+    clear.convert(mode).save(tmp_path / "a.tif")
+    assert np.asarray(open_upright(tmp_path / "a.tif")).min() == 255
+
+
+def test_a_clear_palette_colour_lies_on_white(tmp_path: Path) -> None:
+    image = Image.fromarray(np.uint8([[0, 1]]), "P")
+    image.putpalette([200, 0, 0, 0, 0, 200])
+    image.save(tmp_path / "a.png", transparency=0)
+    assert np.asarray(open_upright(tmp_path / "a.png")).tolist() == [[[255, 255, 255], [0, 0, 200]]]
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp", "png", "tif"])
+def test_an_animation_is_its_first_picture(tmp_path: Path, ending: str) -> None:
+    frames = [Image.new("RGB", (32, 24), colour) for colour in ("#c00000", "#00c000", "#0000c0")]
+    frames[0].save(tmp_path / f"a.{ending}", save_all=True, append_images=frames[1:])
+    red, green, blue = open_upright(tmp_path / f"a.{ending}").getpixel((16, 12))
+    assert abs(red - 0xC0) < 8 and max(green, blue) < 8
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "webp", "tif", "bmp", "gif"])
+@pytest.mark.parametrize("part", [0.3, 0.9])
+def test_cut_files_of_every_format_are_named(tmp_path: Path, ending: str, part: float) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 64, 3)).astype(np.uint8)
+    path = save(tmp_path / f"a.{ending}", noise)
+    path.write_bytes(path.read_bytes()[: int(part * path.stat().st_size)])
+    with pytest.raises(UserError, match=f"a.{ending} is no readable image: ."):
+        read_picture("a", path, 32, 48)
+
+
+def test_a_large_jpeg_is_scaled_while_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The quick way differs little from decoding it whole, and the size that is told is the original's."""
+    x, y = np.meshgrid(np.linspace(0, 6, 2000), np.linspace(0, 4, 1200))
+    waves = np.stack([np.sin(x * 3), np.cos(y * 4), np.sin(x + y)], axis=2) * 120 + 128
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    path = save(tmp_path / "a.jpg", waves.astype(np.uint8), exif=exif, quality=92)
+    quick = read_picture("a", path, 256, 384)
+    assert (quick.width, quick.height, quick.scaled) == (1200, 2000, (384, 230))
+    monkeypatch.setattr(Image.Image, "draft", lambda *_: None)
+    monkeypatch.setattr(JpegImageFile, "draft", lambda *_: None)
+    whole = read_picture("a", path, 256, 384)
+    away = np.abs(quick.pixels.astype(int) - whole.pixels.astype(int))
+    assert quick.scaled == whole.scaled and away.mean() < 1.5 and away.max() < 24
+
+
+@pytest.mark.parametrize(("size", "shape"), [((3, 700), (32, 96, 3)), ((64, 96), (64, 96, 3)), ((70, 80), (64, 73, 3))])
+def test_pictures_that_need_no_multiple_have_a_least_side(tmp_path: Path, size: tuple, shape: tuple) -> None:
+    path = save(tmp_path / "a.png", np.zeros((*size, 3), np.uint8))
+    assert read_picture("a", path, 64, 96, multiple=1).pixels.shape == shape

@@ -32,14 +32,14 @@ def test_a_corpus_without_images_is_refused(tmp_path: Path) -> None:
 
 def test_a_folder_gives_its_pictures_at_any_depth_by_name(tmp_path: Path) -> None:
     folder = touch(tmp_path, "b.JPG", "sub/a.png", "sub/notes.txt", "c.tar.gz", "sub/deep/d.webp")
-    assert listed_images(folder) == [
+    assert listed_images(folder)[0] == [
         ("b", folder / "b.JPG"), ("a", folder / "sub/a.png"), ("d", folder / "sub/deep/d.webp")
     ]  # fmt: skip
 
 
 def test_a_list_names_files_from_where_it_lies_and_keeps_its_order(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("sub/z.jpg\n\n  a.png  \n/other/m.jpg\n")
-    assert listed_images(tmp_path / "list.txt") == [
+    assert listed_images(tmp_path / "list.txt")[0] == [
         ("z", tmp_path / "sub/z.jpg"), ("a", tmp_path / "a.png"), ("m", Path("/other/m.jpg"))
     ]  # fmt: skip
 
@@ -63,3 +63,14 @@ def test_one_picture_by_its_id(tmp_path: Path) -> None:
     assert file_of(images, "b") == tmp_path / "b.jpg"
     with pytest.raises(UserError, match="no picture has the id 'c'; there are 2, e.g. 'a'"):
         file_of(images, "c")
+
+
+def test_a_list_may_say_the_ids(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("cat 1\tone/x.jpg\n  9 \t two/x.jpg\nthree/y.png\n")
+    assert listed_images(tmp_path / "list.txt")[0] == [
+        ("cat 1", tmp_path / "one/x.jpg"), ("9", tmp_path / "two/x.jpg"), ("y", tmp_path / "three/y.png")
+    ]  # fmt: skip
+
+
+def test_one_picture_alone(tmp_path: Path) -> None:
+    assert listed_images(touch(tmp_path, "a.JPG") / "a.JPG") == ([("a", tmp_path / "a.JPG")], [])

@@ -1,5 +1,6 @@
-"""Cached maps, batches and losses of the detector's training."""
+"""Cached maps and losses of the detector's training."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ import pytest
 
 from unimo_paddle.errors import UserError
 from unimo_paddle.vision.annotations import Annotations
+from unimo_paddle.vision.batches import MapBatches, SceneOrder
 from unimo_paddle.vision.detector import StoredDetector, build_detector
 from unimo_paddle.vision.frozen import FrozenBackbone
 from unimo_paddle.vision.map_cache import MapCache, cached_maps
 from unimo_paddle.vision.pictures import read_picture
 from unimo_paddle.vision.settings import DetectorSettings
-from unimo_paddle.vision.training import DetectorWork, stack_maps
+from unimo_paddle.vision.training import LOSS_NAMES, WEIGHTS, DetectorWork
 
 
 @pytest.fixture(scope="module")
@@ -57,66 +59,64 @@ def test_a_users_folder_is_never_removed(backbone: FrozenBackbone, scenes: Annot
     assert (tmp_path / "thesis.txt").exists()
 
 
-def test_batches_visit_every_scene_once_an_epoch(stored: StoredDetector, scenes: Annotations, cache: MapCache) -> None:
-    work = DetectorWork(stored.detector, scenes.scenes, cache, 1, seed=5)
-    ids = [work.batch(step).ids[0] for step in range(12)]
-    assert all(sorted(ids[i : i + 3]) == ["0", "1", "2"] for i in range(0, 12, 3))
-    assert len({tuple(ids[i : i + 3]) for i in range(0, 12, 3)}) > 1  # epochs differ in order
-    again = DetectorWork(stored.detector, scenes.scenes, cache, 1, seed=5)
-    assert [again.batch(step).ids[0] for step in (7, 2)] == [ids[7], ids[2]]
-    assert len(DetectorWork(stored.detector, scenes.scenes, cache, 4, 5).batch(0).ids) == 4  # goes on over the epoch
+def work(
+    settings: DetectorSettings, scenes: Annotations, cache: MapCache, attributes: tuple[str, ...] = ()
+) -> DetectorWork:
+    paddle.seed(1)
+    model = build_detector(replace(settings, attributes=attributes))
+    model.train()
+    batches = MapBatches(SceneOrder(scenes.scenes, 3, 0), cache, len(attributes))
+    return DetectorWork(model, batches.batch, is_frozen=True)
 
 
-def test_boxes_are_scaled_with_the_picture(stored: StoredDetector, scenes: Annotations, backbone: FrozenBackbone,
-                                           tmp_path: Path) -> None:  # fmt: skip
-    scene = scenes.scenes[0]
-    half = cached_maps(tmp_path / "c", backbone, [(scene.id, scene.path)], 32, 48, "key")
-    batch = DetectorWork(stored.detector, [scene], half, 1, 0).batch(0)
-    np.testing.assert_allclose(batch.boxes[0], scene.boxes / 2)
-    assert batch.sizes.tolist() == [[32, 48]] and batch.labels[0].tolist() == [[0]]
-
-
-def test_stacked_maps_are_filled_with_zeros() -> None:
-    small, large = np.ones((2, 1, 2), np.float16), np.ones((2, 2, 1), np.float16)
-    (found,) = stack_maps([[small], [large]])
-    assert found.dtype == np.float32
-    assert found[:, 0].tolist() == [[[1, 1], [0, 0]], [[1, 0], [1, 0]]]
+@pytest.fixture
+def described(scenes: Annotations) -> Annotations:
+    """The scenes with an attribute: big from 30 pixels on, else small; the last picture's have none."""
+    told = [
+        replace(scene, attributes=tuple((int(width < 30),) if scene.id != "2" else () for width in widths))
+        for scene in scenes.scenes
+        for widths in [scene.boxes[:, 2] - scene.boxes[:, 0]]
+    ]
+    return replace(scenes, scenes=tuple(told), attributes=("big", "small"))
 
 
 def test_losses_are_paddledetections_means(settings: DetectorSettings, scenes: Annotations, cache: MapCache) -> None:
-    paddle.seed(1)
-    work = DetectorWork(build_detector(settings), scenes.scenes, cache, 3, 0)
-    work.model.train()
-    batch = work.batch(0)
+    made = work(settings, scenes, cache)
+    batch = made.batch(0)
     paddle.seed(7)
-    terms = work.losses(batch)
+    terms = made.losses(batch)
     assert set(terms) == {"proposal_class", "proposal_box", "region_class", "region_box"}
     assert float(terms["proposal_class"].count) == 3 * settings.anchors_per_image
     assert 0 < float(terms["region_class"].count) <= 3 * settings.rois_per_image
     assert float(terms["region_class"].mean()) == pytest.approx(np.log(3), abs=0.2)  # 2 classes and the background
     paddle.seed(7)
-    assert [float(t.sum) for t in work.losses(batch).values()] == [float(t.sum) for t in terms.values()]
+    assert [float(t.sum) for t in made.losses(batch).values()] == [float(t.sum) for t in terms.values()]
 
 
-def test_learns_and_leaves_the_backbone(settings: DetectorSettings, scenes: Annotations, cache: MapCache) -> None:
-    paddle.seed(1)
-    work = DetectorWork(build_detector(settings), scenes.scenes, cache, 3, 0)
-    frozen = {n: p.numpy() for n, p in work.model.backbone.named_parameters()}
-    trained = [p for p in work.model.parameters() if not p.stop_gradient]
+def test_attributes_add_a_loss(settings: DetectorSettings, described: Annotations, cache: MapCache) -> None:
+    made = work(settings, described, cache, described.attributes)
+    terms = made.losses(made.batch(0))
+    assert set(terms) == set(LOSS_NAMES.values()) == set(WEIGHTS) and WEIGHTS["region_attributes"] == 0.5
+    term = terms["region_attributes"]
+    objects = sum(int((labels < 2).sum()) for labels in made.model.bbox_head.get_assigned_targets()[0])
+    assert float(term.count) == objects > 0  # one label each, "none" among them
+    assert float(term.mean()) == pytest.approx(np.log(3), abs=0.1)  # two attributes and none
+
+
+def test_learns_and_leaves_the_backbone(settings: DetectorSettings, described: Annotations, cache: MapCache) -> None:
+    made = work(settings, described, cache, described.attributes)
+    frozen = {n: p.numpy() for n, p in made.model.backbone.named_parameters()}
+    trained = [p for p in made.model.parameters() if not p.stop_gradient]
     optimizer = paddle.optimizer.Adam(3e-3, parameters=trained)
-    work.model.train()
-    totals = []
+    totals, told = [], []
     for step in range(25):
-        total = sum(term.mean() for term in work.losses(work.batch(step)).values())
+        means = {name: term.mean() for name, term in made.losses(made.batch(step)).items()}
+        total = sum(means.values())
         total.backward()
         optimizer.step()
         optimizer.clear_grad()
         totals.append(float(total))
-    assert np.mean(totals[-5:]) < 0.7 * np.mean(totals[:5])
-    for name, parameter in work.model.backbone.named_parameters():
+        told.append(float(means["region_attributes"]))
+    assert np.mean(totals[-5:]) < 0.7 * np.mean(totals[:5]) and np.mean(told[-5:]) < np.mean(told[:5])
+    for name, parameter in made.model.backbone.named_parameters():
         np.testing.assert_array_equal(parameter.numpy(), frozen[name])
-
-
-def test_scenes_without_boxes_are_refused(stored: StoredDetector, cache: MapCache) -> None:
-    with pytest.raises(UserError, match="none of the 0 pictures"):
-        DetectorWork(stored.detector, [], cache, 1, 0)

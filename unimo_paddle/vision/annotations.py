@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,11 @@ MOST_SHOWN = 20  # faults in one message
 
 @dataclass(frozen=True)
 class Scene:
-    """An annotated image. boxes: float32 [n, 4], x1 y1 x2 y2, pixels.  labels: int32 [n], from 0, no background."""
+    """An annotated image.
+
+    boxes: float32 [n, 4], x1 y1 x2 y2, pixels.  labels: int32 [n], from 0, no background.
+    attributes: of each box its attributes, from 0 without "none"; empty when attributes are not annotated.
+    """
 
     id: str
     path: Path
@@ -27,14 +31,16 @@ class Scene:
     height: int
     boxes: NDArray[np.float32]
     labels: NDArray[np.int32]
+    attributes: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """classes: names in the order of their category ids.  scenes: in the order of the file."""
+    """classes, attributes: names in the order of the labels.  scenes: in the order of the file."""
 
     classes: tuple[str, ...]
     scenes: tuple[Scene, ...]
+    attributes: tuple[str, ...] = ()
 
 
 def read_annotations(file: Path, images: Path) -> Annotations:
@@ -49,9 +55,7 @@ def read_annotations(file: Path, images: Path) -> Annotations:
     if missing:
         raise UserError(f"{file} is no COCO instances file: it has no list {', '.join(map(repr, missing))}")
     faults = [fault for part in parts for fault in _field_faults(value[part], part)] or list(_reference_faults(value))
-    if faults:
-        more = f"; and {len(faults) - MOST_SHOWN} more" if len(faults) > MOST_SHOWN else ""
-        raise UserError(f"{file}: {'; '.join(faults[:MOST_SHOWN])}{more}")
+    refuse(file, faults)
     categories = sorted(value["categories"], key=lambda category: category["id"])
     label_of = {category["id"]: label for label, category in enumerate(categories)}
     found: dict[Any, list[dict[str, Any]]] = defaultdict(list)
@@ -60,6 +64,13 @@ def read_annotations(file: Path, images: Path) -> Annotations:
             found[annotation["image_id"]].append(annotation)
     scenes = tuple(_scene(image, images, found[image["id"]], label_of) for image in value["images"])
     return Annotations(tuple(str(category["name"]) for category in categories), scenes)
+
+
+def refuse(file: Path, faults: Sequence[str]) -> None:
+    """Raise UserError naming the file and its first faults, if there are any."""
+    if faults:
+        more = f"; and {len(faults) - MOST_SHOWN} more" if len(faults) > MOST_SHOWN else ""
+        raise UserError(f"{file}: {'; '.join(faults[:MOST_SHOWN])}{more}")
 
 
 _FIELDS = {
@@ -85,11 +96,12 @@ def _reference_faults(value: dict[str, Any]) -> Iterator[str]:
             yield f"{where}: image_id {annotation['image_id']!r} is not among the images"
         if annotation["category_id"] not in categories:
             yield f"{where}: category_id {annotation['category_id']!r} is not among the categories"
-        if not _is_box(annotation["bbox"]):
+        if not is_box(annotation["bbox"]):
             yield f"{where}: bbox {annotation['bbox']!r} is not four finite numbers: x, y, width, height"
 
 
-def _is_box(box: Any) -> bool:
+def is_box(box: Any) -> bool:
+    """Tell whether this is a list of four finite numbers."""
     numbers = isinstance(box, list) and len(box) == 4 and all(isinstance(v, (int, float)) for v in box)
     return numbers and bool(np.isfinite(box).all())
 

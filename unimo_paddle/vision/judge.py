@@ -11,9 +11,10 @@ from unimo_paddle.console import progress
 from unimo_paddle.errors import UserError
 from unimo_paddle.regions import Regions
 from unimo_paddle.vision.annotations import Scene
+from unimo_paddle.vision.attribute_scores import AttributeScores, attribute_scores
 from unimo_paddle.vision.boxes import overlap
 from unimo_paddle.vision.detector import StoredDetector
-from unimo_paddle.vision.extract import Extractor
+from unimo_paddle.vision.extractor import Extractor
 from unimo_paddle.vision.pictures import Unreadable, read_ahead, readable, same_shape_batches
 from unimo_paddle.vision.precision import Detections, Truth, average_precision
 from unimo_paddle.vision.settings import Choice
@@ -24,11 +25,12 @@ ALL_REGIONS = Choice(threshold=0.0, least=100, most=100)
 @dataclass(frozen=True)
 class Judgement:
     """ap50: mean average precision at overlap 0.5.  recall: share of objects that some region overlaps by 0.5.
-    accuracy: share of objects whose best overlapping region has the right class."""
+    accuracy: share of objects whose best overlapping region has the right class.  attributes: None without any."""
 
     ap50: float
     recall: float
     accuracy: float
+    attributes: AttributeScores | None = None
 
 
 def judge(stored: StoredDetector, scenes: Sequence[Scene], batch_images: int = 8) -> Judgement:
@@ -38,7 +40,8 @@ def judge(stored: StoredDetector, scenes: Sequence[Scene], batch_images: int = 8
     found: dict[str, Regions] = {}
     sides = stored.settings.short_side, stored.settings.long_side
     images = [(scene.id, scene.path) for scene in scenes]
-    decoded = progress(read_ahead(images, *sides), len(images), "judging the detector", "picture")
+    ahead = read_ahead(images, *sides, multiple=stored.settings.kind.multiple)
+    decoded = progress(ahead, len(images), "judging the detector", "picture")
     for batch in same_shape_batches(readable(decoded, unreadable), batch_images):
         found.update(zip((picture.id for picture in batch), extractor(batch), strict=True))
     if unreadable:
@@ -61,7 +64,8 @@ def compare(found: Sequence[Regions], scenes: Sequence[Scene]) -> Judgement:
         objects += len(scene.boxes)
         hits += int((overlaps.max(0) >= 0.5).sum())
         rights += int((image.labels[overlaps.argmax(0)] == scene.labels).sum())
-    return Judgement(float(np.mean(list(precision.values()))), hits / objects, rights / objects)
+    ap50 = float(np.mean(list(precision.values())))
+    return Judgement(ap50, hits / objects, rights / objects, attribute_scores(found, scenes))
 
 
 def _detections(regions: Regions) -> Detections:

@@ -29,27 +29,34 @@ class Truth:
 
 
 def average_precision(found: Sequence[Detections], truth: Sequence[Truth], limit: float = 0.5) -> dict[int, float]:
-    """Return label -> average precision for each label that occurs in the truth; their mean is AP50 at limit 0.5.
-
-    A detection is right when it overlaps a box of its label, not yet taken by a better detection, by at least
-    `limit`. The precision is made falling and integrated over recall at all points (PASCAL VOC 2010).
-    """
+    """Return label -> average precision for each label that occurs in the truth; their mean is AP50 at limit 0.5."""
     labels = sorted({int(label) for image in truth for label in image.labels})
     return {label: _of_label(label, found, truth, limit) for label in labels}
 
 
 def _of_label(label: int, found: Sequence[Detections], truth: Sequence[Truth], limit: float) -> float:
+    mine = [(image.boxes[image.labels == label], image.scores[image.labels == label]) for image in found]
+    return precision_of(mine, [real.boxes[real.labels == label] for real in truth], limit)
+
+
+def precision_of(
+    found: Sequence[tuple[NDArray[np.float32], NDArray[np.float32]]], truth: Sequence[NDArray[np.float32]],
+    limit: float = 0.5,
+) -> float:  # fmt: skip
+    """Return the average precision of one label.
+
+    found: of each image boxes [n, 4] and scores [n].  truth: of each image the label's boxes [m, 4].
+    A detection is right when it overlaps a box, not yet taken by a better detection, by at least `limit`. The
+    precision is made falling and integrated over recall at all points (PASCAL VOC 2010).
+    """
     scores: list[float] = []
     rights: list[bool] = []
-    wanted = 0
-    for image, real in zip(found, truth, strict=True):
-        mine, boxes = image.labels == label, real.boxes[real.labels == label]
-        wanted += len(boxes)
-        order = np.argsort(-image.scores[mine], kind="stable")
-        scores += image.scores[mine][order].tolist()
-        rights += _match(overlap(image.boxes[mine][order], boxes), limit)
+    for (boxes, confidence), real in zip(found, truth, strict=True):
+        order = np.argsort(-confidence, kind="stable")
+        scores += confidence[order].tolist()
+        rights += _match(overlap(boxes[order], real), limit)
     best_first = np.argsort(-np.array(scores), kind="stable")
-    return integrate(np.array(rights, bool)[best_first], wanted)
+    return integrate(np.array(rights, bool)[best_first], sum(len(real) for real in truth))
 
 
 def _match(overlaps: NDArray[np.float32], limit: float) -> list[bool]:

@@ -7,7 +7,31 @@ from typing import Any
 
 from unimo_paddle.errors import UserError
 
-BACKGROUND = "__background__"
+BACKGROUND, NO_ATTRIBUTE = "__background__", "__none__"
+OWN, CAFFE = "own", "caffe"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What a backbone's name stands for.
+
+    depth: layers of a ResNet, 0 for EfficientNet-Lite0.  feature_width: of a region, 0 where the settings choose it.
+    is_frozen: the whole backbone stays as it is, so that its maps can be computed once.
+    multiple: pictures are padded to multiples of so many pixels; the maps of a C4 detector need none.
+    """
+
+    depth: int = 0
+    feature_width: int = 0
+    is_frozen: bool = True
+    multiple: int = 32
+
+
+KINDS = {
+    "efficientnet_lite0": Kind(),
+    "resnet18_c4": Kind(18, 512, is_frozen=False, multiple=1),
+    "resnet50_c4": Kind(50, 2048, is_frozen=False, multiple=1),
+    "resnet101_c4": Kind(101, 2048, is_frozen=False, multiple=1),
+}
 
 
 @dataclass(frozen=True)
@@ -42,16 +66,22 @@ class Choice:
 class DetectorSettings:
     """Everything a Faster R-CNN needs to be built; stored beside its weights.
 
-    classes: names without the background.  family: name of the feature family; stores of two families never mix.
+    classes: names without the background.  attributes: names without "none"; empty: there is no attribute head.
+    family: name of the feature family; stores of two families never mix.
+    conventions: "own", or "caffe" as bottom-up-attention has them (see caffe.py); only converted weights have these.
     short_side, long_side: an image is scaled until its short side is short_side pixels, or its long side long_side.
-    neck_width: channels of the fused stride-16 map.  feature_width: width of a region's feature.
-    anchor_sizes: pixels of the scaled image.  *_proposals: kept after the proposal network's suppression.
+    neck_width: channels of the map that proposals are read from: the fused one, or the proposal network's hidden one.
+    feature_width: width of a region's feature.  roi_size: cells of a pooled region along a side.
+    anchor_sizes: pixels of the scaled image.  candidates: proposals before the proposal network's suppression.
+    smallest: side below which a proposal is dropped, pixels.  *_proposals: kept after the suppression.
     rois_per_image: proposals that the region head learns from in a step.
     """
 
     classes: tuple[str, ...]
+    attributes: tuple[str, ...] = ()
     family: str = "small-world"
     backbone: str = "efficientnet_lite0"
+    conventions: str = OWN
     short_side: int = 256
     long_side: int = 384
     neck_width: int = 128
@@ -59,10 +89,24 @@ class DetectorSettings:
     roi_size: int = 7
     anchor_sizes: tuple[int, ...] = (40, 80, 160)
     anchor_ratios: tuple[float, ...] = (0.5, 1.0, 2.0)
+    candidates: int = 1000
+    smallest: float = 4.0
     train_proposals: int = 100
     test_proposals: int = 64
     anchors_per_image: int = 128
     rois_per_image: int = 32
+
+    @property
+    def kind(self) -> Kind:
+        """What the backbone's name stands for; UserError for an unknown one."""
+        if self.backbone not in KINDS:
+            raise UserError(f"backbone {self.backbone!r} is not known; known are: {', '.join(KINDS)}")
+        return KINDS[self.backbone]
+
+    @property
+    def stored_attributes(self) -> tuple[str, ...]:
+        """Attribute names in the order of Regions.attr_probs: none first; empty without an attribute head."""
+        return (NO_ATTRIBUTE, *self.attributes) if self.attributes else ()
 
     @property
     def stored_classes(self) -> tuple[str, ...]:
