@@ -25,11 +25,12 @@ demo: setup
 	$(PY) tools/prepare.py scenes --out $(WORLD)/scenes --images $(SCENES) --source $(SOURCE)
 	$(PY) tools/prepare.py ingest coco --from $(WORLD)/scenes/coco/dataset.json --images $(WORLD)/scenes/images \
 	    --corpus $(WORLD)/corpus
-	$(PY) tools/prepare.py rewrite --corpus $(WORLD)/corpus --vocabulary $(WORLD)/scenes/visual_genome
-	$(PY) tools/prepare.py tokenizer --corpus $(WORLD)/corpus --vocabulary 1500 --lowercase --out $(WORLD)/tokenizer
 	$(PY) tools/train.py -c configs/detector/small_world.yaml
 	$(PY) tools/extract.py --detector runs/detector_small_world/detector --corpus $(WORLD)/corpus \
 	    --out $(WORLD)/regions
+	$(PY) tools/prepare.py rewrite --corpus $(WORLD)/corpus --regions $(WORLD)/regions \
+	    -o positives.translators=apertium:spa
+	$(PY) tools/prepare.py tokenizer --corpus $(WORLD)/corpus --vocabulary 1500 --lowercase --out $(WORLD)/tokenizer
 	$(PY) tools/train.py -c configs/pretrain_tiny.yaml
 	$(PY) tools/evaluate.py -c configs/pretrain_tiny.yaml --weights runs/pretrain_tiny --sheet runs/pretrain_tiny/sheet.png
 	@echo "Curves of every objective: .venv/bin/visualdl --logdir runs --host 127.0.0.1 --disable-telemetry"
@@ -44,10 +45,11 @@ demo-control: setup
 bench-extract: setup
 	$(PY) -m tests.bench.extraction_speed --detector runs/detector_small_world/detector --images $(WORLD)/scenes/images
 
-test: setup
+test:
+	@sh tools/setup.sh test
 	$(PY) -m pytest
 
-test-slow: setup .venv-slow/.installed
+test-slow: .venv-slow/.installed
 	UNIMO_SLOW_PYTHON=$(SLOW) $(PY) -m pytest -m "slow or not slow"
 
 .venv-slow/.installed: requirements-slow.txt | setup

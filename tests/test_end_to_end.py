@@ -63,7 +63,7 @@ def test_the_region_store_is_whole_and_has_every_image_once(world: World) -> Non
 def test_the_detector_keeps_its_scores(world: World) -> None:
     notes = json.loads((world.detector / "detector.json").read_text())["notes"]
     assert notes["steps"] == 2
-    assert notes["validation"].keys() == {"pictures", "ap50", "recall", "accuracy"}
+    assert notes["validation"].keys() == {"pictures", "ap50", "recall", "accuracy", "attributes"}
 
 
 def test_the_log_has_every_step_and_every_objective(world: World) -> None:
@@ -132,8 +132,9 @@ def many(world: World, tmp_path: Path) -> dict[str, str]:
 def test_extraction_goes_on_after_kill_9(world: World, many: dict[str, str], tmp_path: Path) -> None:
     words = world.extract(tmp_path / "regions", "--images", str(tmp_path / "many"))
     kill_when(words, tmp_path / "regions" / "shard-00000.json")
-    assert len(RegionStore(tmp_path / "regions")) == 250
-    assert "250 images are done already, 250 to do" in goes_on(words)
+    done = len(RegionStore(tmp_path / "regions"))
+    assert 0 < done < len(many)
+    assert f"{done} images are done already, {len(many) - done} to do" in goes_on(words)
     store, whole = RegionStore(tmp_path / "regions"), RegionStore(world.regions)
     assert store.ids == list(many) and verify(store.path) == []
     assert list(store.path.glob(".tmp-*")) == []

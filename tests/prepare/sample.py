@@ -1,4 +1,4 @@
-"""Draw negatives for a person to judge: python -m tests.prepare.sample --corpus CORPUS --scenes DIR --seed 1 > sample.txt
+"""Draw negatives for a person to judge: python -m tests.prepare.sample --corpus CORPUS --scenes DIR --seed 1
 
 A hundred of each level, and of the positives, each from another pair, with everything that is known of its picture: the
 hand check of docs/rewriting.md.
@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 
 from unimo_paddle.corpus import Corpus, Rewrites
-
 
 LEVELS = ("sentence", "phrase", "word", "positive")
 

@@ -91,7 +91,8 @@ def test_what_rewriting_and_tokenizing_need(prepared: World, tmp_path: Path) -> 
     rewrite = ["prepare", "rewrite", "--corpus", str(prepared.corpus)]
     refused(call([*rewrite, "--levels", "sentence,letter"]), "level 'letter' is not one of sentence, phrase, word")
     refused(call([*rewrite, "--splits", "dev"]), "has no split 'dev'; it has composition")
-    refused(call([*rewrite, "-o", "negatives.words=5"]), "negatives.words is not a setting; did you mean negatives.word?")
+    wrong = "negatives.words=5"
+    refused(call([*rewrite, "-o", wrong]), "negatives.words is not a setting; did you mean negatives.word?")
     refused(call([*rewrite, "--address", "10.0.0.5:6379"]), "the address 10.0.0.5:6379 is for the engine ray")
     refused(call(["prepare", "retrieve", *rewrite[2:]]), "give --images STORE, --texts CORPUS, or both")
     small = ["prepare", "tokenizer", "--corpus", str(prepared.corpus), "--out", str(tmp_path), "--vocabulary", "3"]

@@ -72,7 +72,7 @@ def test_a_finished_run_only_says_so(world: World) -> None:
 
 def test_a_region_file_cut_short_is_told_before_the_first_step(world: World, tmp_path: Path, cut_store: Path) -> None:
     done = call(world.pretrain(tmp_path / "run", f"data.regions={cut_store}"))
-    refused(done, f"{cut_store}/shard-00000.bin", "it was cut short", "run the same extraction command again")
+    refused(done, f"{cut_store}/shard-00000.bin", "it was cut short", "run the same command that made it again")
     assert not (tmp_path / "run").exists()
 
 

@@ -2,8 +2,8 @@ import json
 
 import numpy as np
 import pytest
-from scene_checker import RELATIONS, Judge
 
+from tests.prepare.small_world.scene_checker import RELATIONS, Judge
 from unimo_paddle.prepare.small_world.language import indefinite, listing, noun_phrase
 
 

@@ -3,7 +3,8 @@ import re
 from collections import Counter
 
 import pytest
-from scene_checker import RELATIONS, Judge, holds
+
+from tests.prepare.small_world.scene_checker import RELATIONS, Judge, holds
 
 FILES = {"train": "train", "val": "dev", "test": "test", "composition": "composition"}
 

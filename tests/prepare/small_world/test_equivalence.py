@@ -1,8 +1,7 @@
 import json
 
-from scene_checker import Judge
-from test_captions import backgrounds, karpathy
-
+from tests.prepare.small_world.scene_checker import Judge
+from tests.prepare.small_world.test_captions import backgrounds, karpathy
 from unimo_paddle.prepare.small_world.language import Said, Statement
 from unimo_paddle.prepare.small_world.scene import Attribute, Background, Cutout, Placed, Scene
 from unimo_paddle.prepare.small_world.truth import satisfies

@@ -7,8 +7,8 @@ import sys
 import time
 
 import pytest
-from conftest import SIZES
 
+from tests.prepare.small_world.conftest import SIZES
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import sha256_of
 from unimo_paddle.prepare.small_world import run

@@ -4,8 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from scene_checker import RELATIONS, Judge, holds
 
+from tests.prepare.small_world.scene_checker import RELATIONS, Judge, holds
 from unimo_paddle.prepare.small_world.plan import SPLITS
 from unimo_paddle.prepare.small_world.questions import write_questions
 from unimo_paddle.prepare.small_world.scene import Attribute, Background, Cutout, Placed, Scene, World

@@ -1,8 +1,8 @@
 import itertools
 
 import pytest
-from scene_checker import holds
 
+from tests.prepare.small_world.scene_checker import holds
 from unimo_paddle.prepare.small_world.scene import INVERSE, Attribute, Background, Cutout, Placed, Scene, relate
 
 DUCK = Cutout("duck", "rubber duck", (Attribute("red", "colour"),), (), "toys", 100, 50)

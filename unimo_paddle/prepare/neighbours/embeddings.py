@@ -162,9 +162,7 @@ def exact(queries: NDArray[np.float32], shards: Sequence[NDArray[np.float16]], k
 
     queries: float32 [Q, D].  Memory: 24 bytes for each of Q x k, and one shard in float32.
     """
-    import faiss
-
-    faiss.omp_set_num_threads(1)
+    faiss = ivf.load_faiss()
     scores = np.full((len(queries), k), -np.inf, np.float32)
     rows = np.full((len(queries), k), -1, np.int64)
     start = 0

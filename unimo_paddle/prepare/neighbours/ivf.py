@@ -43,6 +43,17 @@ class Limits:
     lists: int = 0
 
 
+def load_faiss() -> Any:
+    """Import FAISS without the lines that it logs, bound to one thread: workers share the cores."""
+    import logging
+
+    logging.getLogger("faiss").setLevel(logging.WARNING)
+    import faiss
+
+    faiss.omp_set_num_threads(1)
+    return faiss
+
+
 class Candidates:
     """The stored lists, opened without reading them into memory."""
 
@@ -87,11 +98,9 @@ def reduce(vectors: Any, matrix: Any) -> NDArray[np.float32]:
 
 def train_and_fill(count: int, lists: int, rows: Callable[[Any], NDArray[np.float32]]) -> Any:
     """Return a FAISS index of `count` vectors; rows(slice or int64 array) gives some of them, float32 [n, D]."""
-    import faiss
-
+    faiss = load_faiss()
     lists = max(1, min(lists or round(4 * math.sqrt(count)), count))
     sample = rows(evenly(count, lists * POINTS_PER_LIST))
-    faiss.omp_set_num_threads(1)
     width = sample.shape[1]
     index = faiss.IndexIVFScalarQuantizer(
         faiss.IndexFlatIP(width), width, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
@@ -105,9 +114,7 @@ def train_and_fill(count: int, lists: int, rows: Callable[[Any], NDArray[np.floa
 
 def search(index: Any, queries: NDArray[np.float32], count: int, probes: int) -> NDArray[np.int64]:
     """Return the places of the `count` nearest in the `probes` nearest lists, int64 [Q, count], -1 for none."""
-    import faiss
-
-    faiss.omp_set_num_threads(1)
+    load_faiss()   # one thread
     index.nprobe = probes
     places: NDArray[np.int64] = index.search(np.ascontiguousarray(queries), min(count, index.ntotal))[1]
     return places
@@ -153,15 +160,13 @@ def evenly(count: int, wanted: int) -> NDArray[np.int64]:
 
 def write(index: Any, work: Path) -> None:
     """Write an index into a folder that is not yet under its name."""
-    import faiss
-
+    faiss = load_faiss()
     faiss.write_index(index, str(work / FILE))
 
 
 def read(file: Path) -> Any:
     """Open an index with its lists mapped; UserError when FAISS cannot."""
-    import faiss
-
+    faiss = load_faiss()
     try:
         return faiss.read_index(str(file), faiss.IO_FLAG_MMAP)
     except RuntimeError as error:

@@ -1,1 +1,0 @@
-"""A package, so that test_retrieval.py may be called like the one in tests/."""

@@ -1,1 +1,0 @@
-"""A package, so that its modules may be called like those of tests/vision and tests/engine."""
