@@ -47,7 +47,7 @@ def test_places_and_keys_given_twice(tmp_path):
     assert settings["a.b"].place == f"{path}:5"
     assert faults == [
         f"{path}:5: a.b is given twice, first at {path}:2; keep one",
-        "-o =3: write it as key=value, for example -o train.steps=100",
+        "-o =3: write it as key=value",
     ]
 
 

@@ -108,7 +108,7 @@ def test_what_cannot_be_searched_is_refused(world: Path) -> None:
     with CorpusWriter(world / "c", "more", "f") as writer:
         writer.add("dev", Pair("z", "dog-1", "one more"))
         writer.add("train", Pair("y", "nowhere", "another"))
-    with pytest.raises(UserError, match=r"1 images of split 'train' have no regions in .*, the first 'nowhere'"):
+    with pytest.raises(UserError, match=r"1 of 3 images of split 'train' have no regions in .*, the first 'nowhere'"):
         run(world)
 
 

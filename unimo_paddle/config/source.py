@@ -37,7 +37,7 @@ def read_settings(path: Path | str, overrides: Sequence[str] = ()) -> tuple[Sett
     for text in overrides:
         key, equals, value = text.partition("=")
         if not equals or not key.strip():
-            faults.append(f"-o {text}: write it as key=value, for example -o train.steps=100")
+            faults.append(f"-o {text}: write it as key=value")
             continue
         settings[key.strip()] = Written(value.strip(), f"-o {text}")
     return settings, faults

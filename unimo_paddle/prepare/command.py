@@ -7,6 +7,7 @@ from pathlib import Path
 
 from unimo_paddle.config import load_corpus_plan
 from unimo_paddle.console import fail, say
+from unimo_paddle.errors import UserError
 from unimo_paddle.files import write_json
 from unimo_paddle.prepare.ingest.command import add_arguments
 from unimo_paddle.prepare.ingest.command import run as run_ingest
@@ -119,8 +120,8 @@ def _run_tokenizer(args: argparse.Namespace) -> int:
 def _plan_and_engine(this: argparse.ArgumentParser) -> None:
     """Add what rewrite and retrieve share: the settings, and where the work is done."""
     this.add_argument("-c", "--config", type=Path, default=CORPUS_PLAN, help="settings (default configs/corpus.yaml)")
-    this.add_argument("-o", "--override", action="append", default=[], metavar="KEY=VALUE",
-                      help="one setting otherwise, e.g. negatives.word=50; may be given several times")  # fmt: skip
+    this.add_argument("-o", "--override", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
+                      help="settings otherwise than in the file, e.g. negatives.word=50 seed=2")  # fmt: skip
     this.add_argument("--splits", default="train", help="splits, comma-separated (default train)")
     this.add_argument("--engine", choices=("local", "ray"), default="local",
                       help="a pool of processes here, or a Ray cluster")  # fmt: skip
@@ -186,12 +187,14 @@ def _run_inspect(args: argparse.Namespace) -> int:
 def _score_parser(this: argparse.ArgumentParser) -> None:
     this.add_argument("--graphs", type=Path, required=True, help="captions with their true graphs, as `scenes` writes "
                                                                  "them: caption_graphs.jsonl")
-    this.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N captions (default: all)")
+    this.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N captions (default 0: all)")
     this.set_defaults(run=_run_score_parser)
 
 
 def _run_score_parser(args: argparse.Namespace) -> int:
     from unimo_paddle.prepare.rewriting.judge_parser import judge
 
+    if args.limit < 0:
+        raise UserError(f"--limit is {args.limit}; 1 or more captions are wanted, or 0 for all")
     say(judge(args.graphs, args.limit).table())
     return 0

@@ -19,6 +19,7 @@ from unimo_paddle.prepare.neighbours.embeddings import Embeddings, SentenceIndex
 from unimo_paddle.prepare.neighbours.images import ImageIndex
 from unimo_paddle.prepare.neighbours.ivf import Limits
 from unimo_paddle.prepare.neighbours.sentences import sentences
+from unimo_paddle.prepare.paired import require_regions
 from unimo_paddle.prepare.sentence_encoder import load_sentence_encoder
 from unimo_paddle.regions import RegionStore
 from unimo_paddle.workers.engine import Engine, map_tasks
@@ -52,11 +53,7 @@ def retrieve(corpus_path: Path, plan: CorpusPlan, engine: Engine, *, images: Pat
 
 def _retrieve_images(corpus: Corpus, split: str, plan: CorpusPlan, engine: Engine, images: Path, regions: Path) -> None:
     collection, own = RegionStore(images), RegionStore(regions)
-    missing = [image_id for image_id in sorted(set(corpus.pairs(split).column("image_id"))) if image_id not in own]
-    if missing:
-        raise UserError(f"{len(missing):,} images of split {split!r} have no regions in {regions}, the first "
-                        f"{missing[0]!r}; extract them with: tools/extract.py --detector DIR --corpus {corpus.path} "
-                        f"--out {regions}, or name the store that has them with --regions")
+    require_regions(corpus, split, own)
     paired = {image_id for each in corpus.splits for image_id in corpus.pairs(each).column("image_id")}
     single = [image_id for image_id in collection.ids if image_id not in paired]
     if not single:

@@ -77,6 +77,8 @@ class Report:
         """Yield the report for a person to read."""
         for split, counts in self.counts.items():
             yield f"{split}: " + ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+        if not self.coverage:
+            yield "no pairs have rewrites yet; make them with: tools/prepare.py rewrite"
         for split, coverage in self.coverage.items():
             yield from ("", f"rewrites of {split}", *coverage_table(coverage, self.quotas),
                         "", "  negatives of a pair", *_histogram(coverage.histograms[ALL], coverage.pairs))

@@ -50,10 +50,10 @@ def test_all_faulty_lines_are_listed(tmp_path):
     lines = str(found.value).split("\n")
     assert [line.strip().rpartition(f"{path}:")[2][:2] for line in lines[1:]] == ["1:", "2:", "3:", "4:", "5:"]
     assert '"translations" is None' in lines[1] and "no JSON" in lines[2] and '"text" is None' in lines[3]
-    with pytest.raises(UserError, match="cannot be read as UTF-8"):
+    with pytest.raises(UserError, match="does not exist; a file of translations is wanted"):
         read_translations(tmp_path / "absent")
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match="cannot be read as UTF-8"):
+    with pytest.raises(UserError, match="does not exist; a file of translations is wanted"):
         read_translations(path)
 
 

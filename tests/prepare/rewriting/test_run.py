@@ -123,16 +123,33 @@ def test_similar_captions_name_something_that_the_image_lacks(corpus: Path) -> N
             assert any(noun in negative.text and noun not in own for noun in NOUNS), (pair, negative)
 
 
+def test_a_caption_that_is_none_any_more_gets_similar_captions_alone(corpus: Path,
+                                                                     capsys: pytest.CaptureFixture[str]) -> None:
+    with CorpusWriter(corpus, "long", "f") as writer:
+        writer.add("train", Pair("long", "ilong", "a dog above a cat and " * 2000))
+    rewrite(corpus)
+    row = list(Corpus(corpus).rewrites("train"))[-1]
+    assert {negative.level for negative in row.negatives} == {"sentence"}
+    assert "1 captions have more than 100 words" in capsys.readouterr().out
+
+
+def test_regions_that_lack_images_are_refused(corpus: Path, tmp_path: Path) -> None:
+    with RegionStoreWriter(tmp_path / "store", StoreMeta("f", 4, ("__background__", *NOUNS), 9, "d"), 50):
+        pass
+    with pytest.raises(UserError, match=r"40 of 40 images of split 'train' have no regions in .*, the first 'i0'"):
+        rewrite(corpus, store=tmp_path / "store")
+
+
 @pytest.mark.parametrize(("change", "fault"), [
     ({"levels": ["phrases"]}, "level 'phrases' is not one of sentence, phrase, word"),
     ({"plan": dataclasses.replace(PLAN, negatives=NegativeSettings(4, 3, 0)), "levels": ["word"]},
      "have quotas of 0; raise negatives.word"),
     ({"store": Path("nowhere")}, "nowhere is no region store"),
     ({"plan": dataclasses.replace(PLAN, positives=PositiveSettings(translators=("google:fr",)))}, "google:fr"),
-    ({"translations": Path("nowhere.jsonl")}, "nowhere.jsonl"),
+    ({"translations": Path("nowhere.jsonl")}, "nowhere.jsonl does not exist; a file of translations is wanted"),
 ])  # fmt: skip
 def test_a_wrong_request_is_refused(corpus: Path, change: dict[str, object], fault: str) -> None:
-    with pytest.raises((UserError, OSError)) as error:
+    with pytest.raises(UserError) as error:
         rewrite(corpus, **change)  # type: ignore[arg-type]
     assert fault in str(error.value)
 

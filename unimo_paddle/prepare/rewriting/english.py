@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
+MOST_WORDS = 100   # of a caption that is parsed and paraphrased; a longer one has similar captions only
 _WORD = re.compile(r"[^\W_]+(?:['’-][^\W_]+)*")
 _IRREGULAR = {
     "man": "men", "woman": "women", "child": "children", "person": "people", "mouse": "mice", "goose": "geese",
@@ -34,6 +35,11 @@ _ARTICLE = re.compile(r"(?:^|(?<=\W))(an?)(\s+)$", re.IGNORECASE)
 def words(text: str) -> list[tuple[str, int, int]]:
     """Return each word in small letters with its first and its one-past-last character."""
     return [(match.group().lower(), match.start(), match.end()) for match in _WORD.finditer(text)]
+
+
+def is_long(caption: str) -> bool:
+    """Tell whether a caption is no caption any more: parsing and comparing take time with the square of its words."""
+    return len(caption.split()) > MOST_WORDS
 
 
 def normalise(text: str) -> str:

@@ -59,9 +59,12 @@ def read_translations(path: Path) -> dict[str, dict[str, str]]:
     """
     found: dict[str, dict[str, str]] = {}
     faults = Faults()
+    if not path.is_file():
+        fault = "is a folder" if path.is_dir() else "does not exist"
+        raise UserError(f"{path} {fault}; a file of translations is wanted")
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise UserError(f"{path} cannot be read as UTF-8 text ({error})") from None
     for number, line in enumerate(lines, start=1):
         if line.strip():
@@ -70,6 +73,8 @@ def read_translations(path: Path) -> dict[str, dict[str, str]]:
                 found.setdefault(text, {}).update(given)
             except ValueError as fault:
                 faults.add(f"{path}:{number}", str(fault))
+    if not faults and not found:
+        raise UserError(f"{path} holds no translations; a line is {{\"text\": ..., \"translations\": {{\"es\": ...}}}}")
     if faults:
         raise UserError("translations are not ready:\n" + faults.report())
     return found

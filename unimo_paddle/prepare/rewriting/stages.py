@@ -16,7 +16,7 @@ from pathlib import Path
 from unimo_paddle.config import CorpusPlan
 from unimo_paddle.corpus import Corpus, Negative, Neighbours, Paraphrases, Rewrites
 from unimo_paddle.corpus_derived import Shard, Slice, columns_of, read_slice_pairs, write_slice
-from unimo_paddle.prepare.rewriting.english import normalise
+from unimo_paddle.prepare.rewriting.english import is_long, normalise
 from unimo_paddle.prepare.rewriting.facts import Facts, Seen, image_facts, read_seen
 from unimo_paddle.prepare.rewriting.scene_graph import SceneGraph
 from unimo_paddle.regions import RegionStore
@@ -24,18 +24,22 @@ from unimo_paddle.regions import RegionStore
 LEVELS = ("sentence", "phrase", "word")
 SPARE = 4   # similar captions looked at for each one wanted, as some of them are true of the image too
 
+NOTHING = Paraphrases((), (), ())
+
 Work = Callable[[Slice], Shard]
 
 
 def graph_work() -> Work:
-    """Return what parses the captions of a slice."""
+    """Return what parses the captions of a slice; one of more than english.MOST_WORDS has an empty graph."""
     from unimo_paddle.prepare.rewriting.parser import Parser
 
     parser = Parser()
 
     def work(part: Slice) -> Shard:
-        graphs = parser.parse(read_slice_pairs(part)[2])
-        counts = Counter(kind for graph in graphs for kind in ("things", "attributes", "relations")
+        captions = read_slice_pairs(part)[2]
+        graphs = parser.parse([caption if not is_long(caption) else "" for caption in captions])
+        counts = Counter({"too long": sum(map(is_long, captions))})
+        counts.update(kind for graph in graphs for kind in ("things", "attributes", "relations")
                          for _ in getattr(graph, kind))
         return write_slice(part, columns_of("graphs", [graph.to_json() for graph in graphs]), dict(counts))
 
@@ -51,10 +55,12 @@ def paraphrase_work(plan: CorpusPlan, translations: Path | None) -> Work:
         paraphrases = make_paraphraser(plan, translations).paraphrases
     else:
         def paraphrases(captions: Sequence[str]) -> list[Paraphrases]:
-            return [Paraphrases((), (), ())] * len(captions)
+            return [NOTHING] * len(captions)
 
     def work(part: Slice) -> Shard:
-        rows = paraphrases(read_slice_pairs(part)[2])
+        captions = read_slice_pairs(part)[2]
+        made = iter(paraphrases([caption for caption in captions if not is_long(caption)]))
+        rows = [NOTHING if is_long(caption) else next(made) for caption in captions]
         counts = Counter(origin for row in rows for origin in row.origins)
         return write_slice(part, columns_of("paraphrases", rows), dict(counts))
 
