@@ -4,6 +4,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -184,11 +185,94 @@ def test_bad_manifests_are_refused(tmp_path: Path, text: str | None, message: st
         Corpus(tmp_path)
 
 
-def test_the_systems_refusal_is_an_os_error(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OSError):
-        CorpusWriter(tmp_path / "file" / "c", "a", "f")
+@pytest.mark.parametrize(("key", "value", "message"), [
+    ("split", 7, "shards[1].split is 7, not letters, digits, _ . -"),
+    ("split", "../x", "shards[1].split is '../x', not letters"),
+    ("rows", -3, "shards[1].rows is -3, not a number from 0 up"),
+    ("rows", True, "shards[1].rows is True, not a number"),
+    ("bytes", "3", "shards[1].bytes is '3', not a number"),
+    ("file", "../x", "shards[1].file is '../x', not the name of a shard in this folder"),
+    ("file", "pairs-/../../x-00000.arrow", "shards[1].file is 'pairs-/.."),
+    ("collection", ["pairs"], "shards[1].collection is ['pairs'], not one of texts, images, pairs"),
+    ("sha256", "abc", "shards[1].sha256 is 'abc', not 64 hexadecimal digits"),
+    ("counts", {"a": None}, "shards[1].counts is {'a': None}, not an object of numbers"),
+    ("color", 1, "shards[1].color is no key that this version knows"),
+])
+def test_a_manifest_changed_by_hand_names_shard_and_key(corpus: Path, key: str, value: object, message: str) -> None:
+    manifest = json.loads((corpus / "corpus.json").read_text())
+    manifest["shards"][1][key] = value
+    (corpus / "corpus.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"corpus\.json is not a corpus manifest:\n  " + re.escape(message)) as caught:
+        Corpus(corpus)
+    assert str(caught.value).endswith("make the corpus anew with: tools/prepare.py ingest")
 
+
+def test_faults_of_a_manifest_are_told_together(corpus: Path) -> None:
+    manifest = json.loads((corpus / "corpus.json").read_text())
+    del manifest["shards"][0]["rows"]
+    manifest["shards"][2] = 5
+    manifest["sources"] = {"a": {"fingerprint": "f", "complete": "yes"}}
+    (corpus / "corpus.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"shards\[0\]\.rows is missing\n  shards\[2\] is 5, not an object\n"):
+        Corpus(corpus)
+    manifest["shards"] = []
+    (corpus / "corpus.json").write_text(json.dumps(manifest))
+    with pytest.raises(UserError, match=r"sources\['a'\]\.complete is 'yes', not true or false"):
+        Corpus(corpus)
+    (corpus / "corpus.json").write_text(json.dumps(manifest | {"shards": [{}] * 10}))   # 7 keys are missing in each
+    with pytest.raises(UserError, match=r"shards\[2\]\.sha256 is missing\n  and 50 more\n") as caught:
+        Corpus(corpus)
+    assert "__init__" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("key", "value", "message"), [
+    ("rows", 30, r"00001\.arrow has 10 rows, but `rows` of this shard in corpus\.json is 30"),
+    ("rows", 2, r"00001\.arrow has 10 rows, but `rows` of this shard in corpus\.json is 2"),
+    ("collection", "texts", r"has the columns id, image_id, caption, but `collection` of this shard .* is texts"),
+])
+def test_a_shard_that_the_manifest_describes_wrongly(corpus: Path, key: str, value: object, message: str) -> None:
+    manifest = json.loads((corpus / "corpus.json").read_text())
+    assert manifest["shards"][1]["file"] == "pairs-train-00001.arrow"
+    manifest["shards"][1][key] = value
+    (corpus / "corpus.json").write_text(json.dumps(manifest))
+    opened = Corpus(corpus)
+    with pytest.raises(UserError, match=message):
+        list(opened.texts("train") if key == "collection" else opened.pairs("train"))
+    assert re.search(message, "\n".join(opened.verify()))
+
+
+@pytest.mark.parametrize(("line", "message"), [
+    (b"junk{\n", r"corpus\.journal: line 2 is not JSON: b'junk\{"),
+    (b"\xff\n", r"corpus\.journal: line 2 is not JSON"),
+    (b"[" * 100_000 + b"\n", r"corpus\.journal: line 2 is not JSON"),
+    (b"3\n", r"corpus\.journal is damaged:\n  line 2 is 3, not an object\n"),
+    (b'{"file": "../x"}\n', r"line 2\.rows is missing\n(.*\n)*  line 2\.file is '\.\./x', not the name of a shard"),
+])
+def test_a_damaged_journal_is_named_and_its_removal_helps(tmp_path: Path, line: bytes, message: str) -> None:
+    records = [("train", pair) for pair in PAIRS]
+    with pytest.raises(RuntimeError), CorpusWriter(tmp_path, "a", "f", rows_per_shard=10) as writer:
+        for split, record in records[:12]:
+            writer.add(split, record)
+        raise RuntimeError("killed")
+    with (tmp_path / "corpus.journal").open("ab") as file:
+        file.write(line)
+    with pytest.raises(UserError, match=message) as caught:
+        write(tmp_path, records)
+    assert str(caught.value).endswith("remove this file and run the same command again; what it lists is made once "
+                                      "more")
+    (tmp_path / "corpus.journal").unlink()
+    write(tmp_path, records)
+    assert list(Corpus(tmp_path).pairs("train")) == PAIRS
+
+
+def test_a_corpus_that_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    for path in (tmp_path / "file", tmp_path / "file" / "c"):
+        with pytest.raises(UserError, match=f"the corpus {path} is or lies below a file; name a folder"):
+            CorpusWriter(path, "a", "f")
+
+
+def test_the_systems_refusal_is_an_os_error(corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 

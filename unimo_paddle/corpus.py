@@ -32,7 +32,6 @@ from unimo_paddle.corpus_shards import (
     Shard,
     read_shard,
     size_faults,
-    stored_path,
     write_shard,
 )
 from unimo_paddle.corpus_sources import SourceWriter
@@ -152,12 +151,15 @@ class CorpusWriter(SourceWriter):
     A run must `add` the same records in the same order as the run it continues; those that are in complete shards
     already are passed over. When the block ends by an error, what is not in a shard yet is lost, shards are kept.
     Raises UserError when the corpus holds a complete source of that name with another fingerprint (unless
-    overwrite), or when another process writes to the corpus; OSError as the system gives it.
+    overwrite), when another process writes to the corpus, or when the path is a file; OSError as the system gives it.
     """
 
     def __init__(self, path: Path | str, source: str, fingerprint: str, *,
                  rows_per_shard: int = ROWS_PER_SHARD, overwrite: bool = False) -> None:
-        Path(path).mkdir(parents=True, exist_ok=True)
+        try:
+            Path(path).mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise UserError(f"the corpus {path} is or lies below a file; name a folder") from None
         super().__init__(path, source, fingerprint, overwrite)
         self._rows_per_shard = rows_per_shard
         self._buffers: dict[tuple[str, str], list[Stored]] = {}
@@ -194,7 +196,7 @@ class CorpusWriter(SourceWriter):
         self._characters.pop(key, None)
         columns = {field.name: [getattr(record, field.name) for record in records] for field in fields(records[0])}
         if key[0] == "images":
-            columns["path"] = [stored_path(self.path, path) for path in columns["path"]]
+            columns["path"] = [_stored_path(self.path, path) for path in columns["path"]]
         rest = {"collection": key[0], "split": key[1], "source": self._source}
         self._enter(write_shard(self.path / self.manifest.next_file(*key), rest, columns))
 
@@ -202,3 +204,9 @@ class CorpusWriter(SourceWriter):
         for key in sorted(self._buffers):
             self._flush(key)
         super()._finish()
+
+
+def _stored_path(corpus: Path, image: Path) -> str:
+    """Return an image's path relative to the corpus when both lie in one folder, so that they can move together."""
+    image, corpus = (Path(os.path.normpath(path.absolute())) for path in (image, corpus))
+    return os.path.relpath(image, corpus) if image.is_relative_to(corpus.parent) else str(image)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import atomic_write, read_json, sha256_of, write_json
@@ -34,9 +33,15 @@ DERIVED = {   # collections with a row for each pair, and the command of tools/p
     "retrieved_images": "retrieve", "retrieved_texts": "retrieve",
 }
 RESERVED = tuple(f"{name}-" for name in (*DERIVED, "sentences"))   # begin the names of sources that no ingest may take
+_REMEDY = "undo what was changed by hand, or make the corpus anew with: tools/prepare.py ingest"
 _POINTERS = {"sentences": "retrieved_texts"}   # whose rows are named by number: new ones make the numbers void
 _NUMBER = re.compile(r"-(\d{5,})\.arrow$")
-_SHARD_FILE = re.compile(r"([a-z_]+)-.*-\d{5,}(?:-[0-9a-f]{8})?\.arrow")
+SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")   # becomes a part of file names
+SPLIT_RULE = "letters, digits, _ . -"
+_SHARD_FILE = re.compile(r"([a-z_]+)-[^/\0]*-\d{5,}(?:-[0-9a-f]{8})?\.arrow")
+_HASH = re.compile(r"[0-9a-f]{64}")
+_MOST_FAULTS = 20   # that are shown
+Entry = TypeVar("Entry", bound="Shard | Source")
 
 
 @dataclass(frozen=True)
@@ -88,11 +93,14 @@ class Manifest:
         if schema != SCHEMA:
             raise UserError(f"{path}: schema is {schema!r}, this version reads {SCHEMA}; make the corpus anew, in "
                             f"another folder, with: tools/prepare.py ingest")
-        try:
-            return cls([Shard(**shard) for shard in value["shards"]],
-                       {name: Source(**source) for name, source in value["sources"].items()})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path} is not a corpus manifest: {error}; make the corpus anew") from None
+        what = f"{path} is not a corpus manifest"
+        shards, sources = value.get("shards"), value.get("sources")
+        if not isinstance(shards, list) or not isinstance(sources, dict):
+            raise UserError(f"{what}: a list `shards` and an object `sources` are wanted; {_REMEDY}")
+        listed = [(f"shards[{number}]", shard) for number, shard in enumerate(shards)]
+        named = [(f"sources[{name!r}]", source) for name, source in sources.items()]
+        return cls(make_entries(Shard, listed, what, _REMEDY),
+                   dict(zip(sources, make_entries(Source, named, what, _REMEDY), strict=True)))
 
     def write(self, root: Path) -> None:
         """Write the manifest, atomically; the counts are there for a person to read."""
@@ -128,8 +136,9 @@ class Manifest:
 
     def next_file(self, collection: str, split: str) -> str:
         """Return the name of the shard to be written next to a collection that is not derived."""
-        numbers = [int(_NUMBER.findall(shard.file)[0]) for shard in self.select(collection, split)]
-        return f"{collection}-{split}-{max(numbers, default=-1) + 1:05d}.arrow"
+        numbers = [_NUMBER.search(shard.file) for shard in self.select(collection, split)]
+        last = max((int(number[1]) for number in numbers if number), default=-1)
+        return f"{collection}-{split}-{last + 1:05d}.arrow"
 
     def drop(self, source: str) -> None:
         """Forget a source and its shards, and the source whose rows point into it."""
@@ -165,6 +174,52 @@ class Manifest:
         return stopped + size_faults(root, [shard for shard in self.shards if shard.collection not in DERIVED])
 
 
+def _is_count(value: Any) -> bool:
+    return type(value) is int and value >= 0   # True is no number
+
+
+def _is_like(pattern: re.Pattern[str]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+_COUNT = (_is_count, "a number from 0 up")
+_TEXT = (lambda value: isinstance(value, str), "a string")
+_RULES: dict[str, tuple[Callable[[Any], bool], str]] = {   # key -> what its value must be, as code and in words
+    "file": (_is_like(_SHARD_FILE), "the name of a shard in this folder, as pairs-train-00000.arrow"),
+    "collection": (lambda value: isinstance(value, str) and value in COLUMNS, f"one of {', '.join(COLUMNS)}"),
+    "split": (_is_like(SPLIT), SPLIT_RULE), "source": _TEXT, "fingerprint": _TEXT,
+    "rows": _COUNT, "bytes": _COUNT, "start": _COUNT,
+    "sha256": (_is_like(_HASH), "64 hexadecimal digits"),
+    "of": (_is_like(re.compile(f"({_HASH.pattern})?")), "64 hexadecimal digits"),
+    "counts": (lambda value: isinstance(value, dict) and all(map(_is_count, value.values())), "an object of numbers"),
+    "complete": (lambda value: isinstance(value, bool), "true or false"),
+}
+
+
+def make_entries(kind: type[Entry], found: Iterable[tuple[str, Any]], what: str, remedy: str) -> list[Entry]:
+    """Return what the objects of a manifest or a journal stand for.
+
+    found: (place, JSON value) of each. UserError that begins with `what`, names place and key of the faults, and ends
+    with the remedy.
+    """
+    found = list(found)
+    faults = [place + fault for place, value in found for fault in _entry_faults(kind, value)]
+    if faults:
+        more = [f"and {len(faults) - _MOST_FAULTS:,} more"] if len(faults) > _MOST_FAULTS else []
+        raise UserError("\n  ".join([f"{what}:", *faults[:_MOST_FAULTS], *more, remedy]))
+    return [kind(**value) for _, value in found]
+
+
+def _entry_faults(kind: type[Entry], value: Any) -> list[str]:
+    if not isinstance(value, dict):
+        return [f" is {value!r:.60}, not an object"]
+    keys = {key.name: key.default is MISSING and key.default_factory is MISSING for key in fields(kind)}
+    return [*(f".{key} is missing" for key, is_needed in keys.items() if is_needed and key not in value),
+            *(f".{key} is no key that this version knows" for key in value if key not in keys),
+            *(f".{key} is {value[key]!r:.60}, not {_RULES[key][1]}" for key in keys
+              if key in value and not _RULES[key][0](value[key]))]
+
+
 def starts(shards: Sequence[Shard]) -> list[int]:
     """Return the row of the split at which each shard begins, and at the end the number of rows of all."""
     return list(accumulate((shard.rows for shard in shards), initial=0))
@@ -192,16 +247,13 @@ def write_shard(path: Path, shard: dict[str, Any], columns: dict[str, list[Any]]
 
 def read_shard(root: Path, shard: Shard) -> Any:
     """Return a shard's memory-mapped pyarrow.RecordBatch; UserError when its content is not what was written."""
-    import pyarrow as pa
-
     path = root / shard.file
     faults = _content_faults(path, shard)
     if faults:
         command = DERIVED.get(shard.collection)
         raise UserError(f"{faults[0]}; " + (f"remove it and run the same tools/prepare.py {command} again" if command
                                             else "make the corpus anew"))
-    with pa.memory_map(str(path)) as file:   # the batch keeps the mapping alive, the file descriptor is given back
-        return pa.ipc.open_file(file).get_batch(0)
+    return _map(path)
 
 
 def remove_orphans(root: Path, shards: Sequence[Shard]) -> None:
@@ -211,12 +263,6 @@ def remove_orphans(root: Path, shards: Sequence[Shard]) -> None:
         ours = _SHARD_FILE.fullmatch(path.name)
         if path.name not in known and ours and ours[1] in COLUMNS:
             path.unlink()
-
-
-def stored_path(corpus: Path, image: Path) -> str:
-    """Return an image's path relative to the corpus when both lie in one folder, so that they can move together."""
-    image, corpus = (Path(os.path.normpath(path.absolute())) for path in (image, corpus))
-    return os.path.relpath(image, corpus) if image.is_relative_to(corpus.parent) else str(image)
 
 
 def size_faults(root: Path, shards: Sequence[Shard]) -> list[str]:
@@ -235,4 +281,22 @@ def _content_faults(path: Path, shard: Shard) -> list[str]:
     faults = _size_faults(path, shard)
     if not faults and sha256_of(path) != shard.sha256:
         faults = [f"{path} is damaged: its SHA-256 is not the manifest's"]
-    return faults
+    return faults or _row_faults(path, _map(path), shard)
+
+
+def _row_faults(path: Path, batch: Any, shard: Shard) -> list[str]:
+    """Compare what a checksum does not tell: a file is whole, and a manifest changed by hand speaks of another."""
+    if batch.num_rows != shard.rows:
+        return [f"{path} has {batch.num_rows} rows, but `rows` of this shard in {MANIFEST} is {shard.rows}; was it "
+                f"changed by hand?"]
+    if batch.schema.names != list(COLUMNS[shard.collection]):
+        return [f"{path} has the columns {', '.join(batch.schema.names)}, but `collection` of this shard in {MANIFEST} "
+                f"is {shard.collection}"]
+    return []
+
+
+def _map(path: Path) -> Any:
+    import pyarrow as pa
+
+    with pa.memory_map(str(path)) as file:   # the batch keeps the mapping alive, the file descriptor is given back
+        return pa.ipc.open_file(file).get_batch(0)

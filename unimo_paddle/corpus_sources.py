@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
-from unimo_paddle.corpus_shards import MANIFEST, Manifest, Shard, remove_orphans
+from unimo_paddle.corpus_shards import MANIFEST, Manifest, Shard, make_entries, remove_orphans
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import leftovers, lock_directory, sync_directory
 
 JOURNAL = "corpus.journal"
+_REMEDY = "remove this file and run the same command again; what it lists is made once more"
 
 
 class SourceWriter:
@@ -115,13 +116,19 @@ def _absorb(root: Path, manifest: Manifest) -> None:
     if not (root / JOURNAL).exists():
         return
     known = {shard.file for shard in manifest.shards}   # a run may have been killed right here
-    manifest.shards += [shard for shard in _read_journal(root) if shard.file not in known]
+    shards = make_entries(Shard, _read_journal(root), f"{root / JOURNAL} is damaged", _REMEDY)
+    manifest.shards += [shard for shard in shards if shard.file not in known]
     manifest.write(root)
     (root / JOURNAL).unlink()
 
 
-def _read_journal(root: Path) -> Iterator[Shard]:
-    for line in (root / JOURNAL).read_bytes().splitlines(keepends=True):
+def _read_journal(root: Path) -> Iterator[tuple[str, Any]]:
+    """Yield (place, value) of each line; UserError at one that is not JSON."""
+    path = root / JOURNAL
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True), start=1):
         if not line.endswith(b"\n"):
             return   # cut by a power failure: the shard is written again
-        yield Shard(**json.loads(line))
+        try:
+            yield f"line {number}", json.loads(line)
+        except (ValueError, RecursionError):
+            raise UserError(f"{path}: line {number} is not JSON: {line!r:.60}; {_REMEDY}") from None

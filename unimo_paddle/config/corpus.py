@@ -42,7 +42,7 @@ class NegativeSettings:
 class SearchSettings:
     """When exact search ends and an approximate index begins."""
 
-    exact_up_to: int = setting(1_000_000, "captions or images that are compared exactly, by their words or objects",
+    exact_up_to: int = setting(20_000_000, "captions or images that are compared exactly, by their words or objects",
                                at_least=1)
     sentences_up_to: int = setting(200_000, "sentences that are compared exactly, by their meaning", at_least=1)
     recall: float = setting(0.95, "share of the true ten nearest that an approximate index must find", above=0, below=1)

@@ -9,6 +9,7 @@ import pytest
 from unimo_paddle.corpus import Corpus
 from unimo_paddle.errors import UserError
 from unimo_paddle.prepare.command import parser
+from unimo_paddle.prepare.ingest.command import OPTIONS
 
 
 def run(*words: object) -> int:
@@ -61,3 +62,41 @@ def test_options_of_another_format(tmp_path: Path, words: list[str], message: st
     with pytest.raises(UserError, match=message):
         run(*words, "--corpus", tmp_path / "c")
     assert not (tmp_path / "c").exists()
+
+
+def test_the_split_of_lines_that_name_none(tmp_path: Path, source: Path) -> None:
+    (source / "b.jsonl").write_text('{"id": "1", "text": "a"}\n{"id": "2", "text": "b", "split": "dev"}\n')
+    run("jsonl", "--from", source / "b.jsonl", "--corpus", tmp_path / "c", "--split", "val")
+    assert Corpus(tmp_path / "c").manifest.counts() == {"val": {"texts": 1}, "dev": {"texts": 1}}
+    with pytest.raises(UserError, match="holds another source 'jsonl-b' already"):
+        run("jsonl", "--from", source / "b.jsonl", "--corpus", tmp_path / "c", "--split", "train")
+
+
+@pytest.mark.parametrize("split", ["../bad", "", "a/b", ".hidden"])
+@pytest.mark.parametrize("format_", OPTIONS)
+def test_a_split_that_is_no_name(tmp_path: Path, source: Path, format_: str, split: str) -> None:
+    with pytest.raises(UserError, match=f"--split is '{split}'; letters, digits"):
+        run(format_, "--from", source, "--corpus", tmp_path / "c", "--split", split)
+    assert not (tmp_path / "c").exists()
+
+
+def test_a_file_in_place_of_the_corpus(tmp_path: Path, source: Path) -> None:
+    with pytest.raises(UserError, match="a.txt is or lies below a file; name a folder"):
+        run("text", "--from", source / "a.txt", "--corpus", source / "a.txt")
+
+
+@pytest.mark.parametrize(("format_", "name"), [
+    ("coco", "coco.json"), ("visual-genome", "."), ("conceptual-captions", "a.tsv"), ("sbu", "sbu.json"),
+    ("jsonl", "a.jsonl"),
+])
+def test_a_file_in_place_of_the_images(tmp_path: Path, source: Path, format_: str, name: str) -> None:
+    for images, message in (("a.txt", "a.txt is a file"), ("gone", "gone does not exist")):
+        with pytest.raises(UserError, match=f"the folder of images .*{message}"):
+            run(format_, "--from", source / name, "--images", source / images, "--corpus", tmp_path / "c")
+
+
+def test_a_file_in_place_of_a_folder_of_sources(tmp_path: Path, source: Path) -> None:
+    with pytest.raises(UserError, match="the folder of images .*a.txt is a file"):
+        run("images", "--from", source / "a.txt", "--corpus", tmp_path / "c")
+    with pytest.raises(UserError, match="the folder of the JSON files .*a.txt is a file"):
+        run("visual-genome", "--from", source / "a.txt", "--images", source, "--corpus", tmp_path / "c")

@@ -175,6 +175,8 @@ def test_custom_jsonl(tmp_path: Path, pictures: Path) -> None:
     ({"id": "9", "image": "gone.jpg", "captions": ["x"]}, "gone.jpg does not exist"),
     ({"id": "2", "image": "b.jpg"}, "the id '2' is used twice among the images"),
     ({"id": "1", "text": "x", "split": "a/b"}, "split is 'a/b'"),
+    ({"id": "9", "image": "", "captions": ["x"]}, "the image name is empty"),
+    ({"id": "9", "image": " "}, "the image name is empty"),
     ("[1]", "a JSON object is wanted, not [1]"),
     ('{"id": "1",', "is not JSON"),
     ("[" * 100_000, "is not JSON"),

@@ -107,6 +107,20 @@ def test_a_restart_goes_on_and_other_texts_begin_anew(tmp_path, small_shards):
     assert len(Embeddings.prepare(tmp_path / "e", "another", 200, encoder).todo) == 3
 
 
+@pytest.mark.parametrize("name", ["vectors-00001.npy", "vectors-00001.sha256"])
+def test_a_damaged_shard_is_made_again(tmp_path, small_shards, name):
+    texts, encoder = captions(200), Letters()
+    begun = written(tmp_path / "e", texts, encoder)
+    whole = {file.name: file.read_bytes() for file in (tmp_path / "e").iterdir()}
+    assert begun.todo == []
+    (tmp_path / "e" / name).write_bytes(whole[name][:-1] + b"\xff")
+    assert begun.todo == [range(70, 140)]
+    written(tmp_path / "e", texts, encoder)
+    assert encoder.asked == 270 and {file.name: file.read_bytes() for file in (tmp_path / "e").iterdir()} == whole
+    (tmp_path / "e" / name).unlink()
+    assert begun.todo == [range(70, 140)]
+
+
 def test_damaged_files_are_named(tmp_path):
     written(tmp_path / "e", captions(20))
     shard = tmp_path / "e" / "vectors-00000.npy"

@@ -168,7 +168,7 @@ def test_files_of_the_right_size_and_the_wrong_contents(tmp_path, name):
 
 def test_another_kind_and_a_folder_of_the_users(tmp_path):
     index_of(tmp_path / "i", vectorise(["a dog"]))
-    with pytest.raises(UserError, match="not \\(1, 'images'\\)"):
+    with pytest.raises(UserError, match="not \\(2, 'images'\\)"):
         ArrayFolder(tmp_path / "i", "images")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")

@@ -13,7 +13,7 @@ from typing import Any
 from unimo_paddle.corpus import Image, Pair
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import read_json, sha256_of
-from unimo_paddle.prepare.ingest.intake import Entry, Intake, Split, take
+from unimo_paddle.prepare.ingest.intake import Entry, Intake, Split, expect_folder, take
 
 
 def ingest_coco(corpus: Path, captions: Path, images: Path, *, split: str = "train", name: str | None = None,
@@ -27,13 +27,12 @@ def ingest_coco(corpus: Path, captions: Path, images: Path, *, split: str = "tra
     value = read_json(captions)
     if not isinstance(value, dict) or not isinstance(value.get("images"), list):
         raise UserError(f"{captions}: an object with a list `images` is wanted (COCO captions or Karpathy's format)")
-    if not images.is_dir():
-        raise UserError(f"the folder of images {images} does not exist")
+    expect_folder(images)
 
     def read(intake: Intake) -> Iterator[Entry]:
-        if "annotations" in value:
-            return _read_official(value, captions, images, split, intake)
-        return _read_karpathy(value["images"], captions, images, intake)
+        if "annotations" not in value:
+            return _read_karpathy(value["images"], captions, images, intake)
+        return _read_official(value, captions, images, split, intake) if intake.split("--split", split) else iter(())
 
     annotations = value.get("annotations", [])
     if not isinstance(annotations, list):

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from unimo_paddle.console import say
+from unimo_paddle.corpus_shards import SPLIT, SPLIT_RULE
 from unimo_paddle.errors import UserError
 
 OPTIONS = {   # format -> the options that are its own
@@ -47,11 +48,13 @@ def add_arguments(this: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Take the source into the corpus; UserError when an option does not go with the format."""
+    """Take the source into the corpus; UserError when an option does not go with the format or --split is no name."""
     given = {name for names in OPTIONS.values() for name in names if getattr(args, name) is not None}
     foreign = sorted(given - set(OPTIONS[args.format]))
     if foreign:
         raise UserError(f"--{foreign[0].replace('_', '-')} is no option of {args.format}")
+    if not SPLIT.fullmatch(args.split):
+        raise UserError(f"--split is {args.split!r}; {SPLIT_RULE} are wanted, e.g. train")
     several = args.format in ("text", "sbu")
     if len(args.source) > 1 and not several:
         raise UserError(f"--from takes one path for {args.format}, not {len(args.source)}")
@@ -76,7 +79,7 @@ def _take(args: argparse.Namespace, source: Path, common: dict[str, Any]) -> Non
     elif args.format == "jsonl":
         from unimo_paddle.prepare.ingest.jsonl import ingest_jsonl
 
-        ingest_jsonl(args.corpus, source, images=args.images, **common)
+        ingest_jsonl(args.corpus, source, images=args.images, split=args.split, **common)
     elif args.format == "visual-genome":
         _take_visual_genome(args, source, common)
     else:

@@ -9,7 +9,7 @@ from unimo_paddle.console import say
 from unimo_paddle.errors import UserError
 from unimo_paddle.prepare.faults import Faults
 from unimo_paddle.prepare.ingest.archives import read_lines
-from unimo_paddle.prepare.ingest.intake import Entry, Intake, take
+from unimo_paddle.prepare.ingest.intake import Entry, Intake, expect_folder, take
 from unimo_paddle.prepare.ingest.walk import IMAGES, fingerprint_of, stem, walk
 
 HEADINGS = ("ImageID", "image_id")
@@ -24,8 +24,7 @@ def ingest_images(corpus: Path, folder: Path, *, listing: Path | None = None, sp
     `0a1b.jpg`; those without a file are counted and told.
     Raises UserError with every file that cannot be read as an image, and with two files of one listed name.
     """
-    if not folder.is_dir():
-        raise UserError(f"the folder of images {folder} does not exist")
+    expect_folder(folder)
     listed = _read_listing(listing) if listing else None
     fingerprint, total = fingerprint_of(f"images {folder.resolve()} {split}", _names(folder, listed))
     if not total:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -10,12 +9,12 @@ from typing import Any
 
 from unimo_paddle.console import progress, say
 from unimo_paddle.corpus import RESERVED, CorpusWriter, Image, Pair, Stored, Text
+from unimo_paddle.corpus_shards import SPLIT, SPLIT_RULE
 from unimo_paddle.errors import UserError
 from unimo_paddle.prepare.faults import Faults
 from unimo_paddle.prepare.ingest.ids import IdSet
 
 Split = str
-_SPLIT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 _IMAGE_FAULTS = (OSError, SyntaxError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError,
                  struct.error)   # whatever Pillow's plugins raise
 _SIDEWAYS = range(5, 9)   # Exif orientations that swap width and height
@@ -70,9 +69,9 @@ class Intake:
 
     def split(self, where: str, split: Any) -> Split | None:
         """Check the name of a split: it becomes a part of file names."""
-        if isinstance(split, str) and _SPLIT.fullmatch(split):
+        if isinstance(split, str) and SPLIT.fullmatch(split):
             return split
-        self.faults.add(where, f"split is {split!r}; letters, digits, _ . - are wanted, e.g. \"train\"")
+        self.faults.add(where, f"split is {split!r}; {SPLIT_RULE} are wanted, e.g. \"train\"")
         return None
 
     def _words(self, where: str, what: str, value: Any) -> bool:
@@ -148,6 +147,12 @@ def say_counts(counts: dict[str, dict[str, int]]) -> None:
     """Print one line per split, e.g. `train: 2,000 images, 10,000 pairs`."""
     for split, numbers in counts.items():
         say(f"{split}: " + ", ".join(f"{number:,} {collection}" for collection, number in numbers.items()))
+
+
+def expect_folder(path: Path, what: str = "the folder of images") -> None:
+    """Raise UserError when a path is no folder; what: what it was given as."""
+    if not path.is_dir():
+        raise UserError(f"{what} {path} " + ("is a file" if path.exists() else "does not exist"))
 
 
 def image_size(path: Path) -> tuple[int, int]:

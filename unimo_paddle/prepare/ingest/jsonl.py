@@ -13,7 +13,7 @@ from unimo_paddle.corpus import Image, Pair, Stored
 from unimo_paddle.files import sha256_of
 from unimo_paddle.prepare.faults import Faults
 from unimo_paddle.prepare.ingest.archives import about, content_of, lines_of, read_lines
-from unimo_paddle.prepare.ingest.intake import Entry, Intake, take
+from unimo_paddle.prepare.ingest.intake import Entry, Intake, expect_folder, take
 
 KEYS = {"id": str, "image": str, "captions": list, "text": str, "split": str, "meta": dict}
 
@@ -26,25 +26,30 @@ class Report:
     counts: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
-def ingest_jsonl(corpus: Path, path: Path, *, images: Path | None = None, name: str | None = None,
-                 skip_faulty: bool = False) -> dict[str, dict[str, int]]:
+def ingest_jsonl(corpus: Path, path: Path, *, images: Path | None = None, split: str = "train",
+                 name: str | None = None, skip_faulty: bool = False) -> dict[str, dict[str, int]]:
     """Take custom data into the corpus; return the corpus's counts by split.
 
-    images: the folder that relative image paths start from; by default the JSONL file's own.
+    images: the folder that relative image paths start from; by default the JSONL file's own. split: of the lines that
+    name none.
     Raises UserError with every fault: `file:line: ...`.
     """
     home = images or path.parent
+    if images:
+        expect_folder(images)
     total = about([path], lambda packed, where: lines_of(content_of(packed, where), "", Faults()))
 
     def read(intake: Intake) -> Iterator[Entry]:
-        return read_records(path, home, intake)
+        return read_records(path, home, intake, split)
 
-    return take(corpus, name or f"jsonl-{path.name.split('.')[0]}", f"jsonl {sha256_of(path)} {home.resolve()}", read,
-                total, "record", skip_faulty)
+    fingerprint = f"jsonl {sha256_of(path)} {home.resolve()} {split}"
+    return take(corpus, name or f"jsonl-{path.name.split('.')[0]}", fingerprint, read, total, "record", skip_faulty)
 
 
 def validate_jsonl(path: Path, *, images: Path | None = None) -> Report:
     """Read custom data as `ingest_jsonl` does, write nothing, and return all faults and what is good."""
+    if images:
+        expect_folder(images)
     intake = Intake()
     report = Report(intake.faults)
     names = {Image: "images", Pair: "pairs"}
@@ -56,14 +61,17 @@ def validate_jsonl(path: Path, *, images: Path | None = None) -> Report:
     return report
 
 
-def read_records(path: Path, images: Path, intake: Intake) -> Iterator[Entry]:
-    """Yield each good line's records: an Image and then its Pairs, or a Text; faults go to the intake."""
+def read_records(path: Path, images: Path, intake: Intake, default: str = "train") -> Iterator[Entry]:
+    """Yield each good line's records: an Image and then its Pairs, or a Text; faults go to the intake.
+
+    default: the split of a line that names none.
+    """
     for number, line in read_lines(path, intake.faults):
         where = f"{path}:{number}"
         entry = _parse(line, where, intake.faults)
         if entry is None or not _is_sound(entry, where, intake.faults):
             continue
-        split = intake.split(where, entry.get("split", "train"))
+        split = intake.split(where, entry.get("split", default))
         if split:
             yield split, list(_records(entry, where, images, intake))
 
@@ -73,6 +81,9 @@ def _records(entry: dict[str, Any], where: str, images: Path, intake: Intake) ->
         text = intake.text(where, entry["id"], entry["text"])
         if text:
             yield text
+        return
+    if not entry["image"].strip():
+        intake.faults.add(where, "the image name is empty")
         return
     image = intake.image(where, entry["id"], images / entry["image"])
     if not image:

@@ -18,7 +18,7 @@ from unimo_paddle.corpus import Stored
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import read_json, sha256_of
 from unimo_paddle.prepare.ingest.held_out import held_out_coco, held_out_flickr30k
-from unimo_paddle.prepare.ingest.intake import Entry, Intake, take
+from unimo_paddle.prepare.ingest.intake import Entry, Intake, expect_folder, take
 from unimo_paddle.prepare.ingest.json_items import read_items
 
 IMAGES, REGIONS = "image_data.json", "region_descriptions.json"
@@ -61,8 +61,8 @@ def ingest_visual_genome(corpus: Path, folder: Path, images: Path, choice: Choic
     all pictures; our small world's URLs are paths below it. Ids are `vg-` and a number, for COCO has the same numbers.
     Raises UserError with every fault: `file: [3].regions[5]: ...`.
     """
-    if not images.is_dir():
-        raise UserError(f"the folder of images {images} does not exist")
+    expect_folder(folder, "the folder of the JSON files")
+    expect_folder(images)
     if choice.captions < 0:
         raise UserError(f"captions an image: {choice.captions} is no number of captions; 0 means all")
     listing = read_json(folder / IMAGES)

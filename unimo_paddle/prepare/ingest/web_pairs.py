@@ -19,7 +19,7 @@ from unimo_paddle.console import say
 from unimo_paddle.corpus import Stored
 from unimo_paddle.errors import UserError
 from unimo_paddle.prepare.faults import Faults
-from unimo_paddle.prepare.ingest.intake import Entry, Intake, take
+from unimo_paddle.prepare.ingest.intake import Entry, Intake, expect_folder, take
 from unimo_paddle.prepare.ingest.walk import fingerprint_of, is_image, stem, walk
 
 _IS_HASH = re.compile(r"[0-9a-f]+").fullmatch
@@ -110,8 +110,7 @@ def _index(images: Path) -> dict[str, str]:
 
     About 180 bytes of memory a file. Files without an ending count, if a number or a hash is their name.
     """
-    if not images.is_dir():
-        raise UserError(f"the folder of images {images} does not exist")
+    expect_folder(images)
     files: dict[str, str] = {}
     for path in walk(images, lambda name: is_image(name) or _IS_HASH(name) is not None):
         key = stem(path)

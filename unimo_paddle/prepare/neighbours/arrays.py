@@ -1,6 +1,6 @@
 """A folder of arrays that is whole or absent, and that worker processes map instead of reading.
 
-`index.json` names the kind, the key (what the arrays were made from) and the size of every file beside it.
+`index.json` names the kind, the key (what the arrays were made from), and size and SHA-256 of every file beside it.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import atomic_directory, read_json, write_json
+from unimo_paddle.files import atomic_directory, read_json, sha256_of, write_json
 
-SCHEMA = 1
+SCHEMA = 2
 META_FILE = "index.json"
 
 
@@ -25,10 +25,14 @@ class ArrayFolder:
     """An opened folder: `meta` as it was given, arrays mapped on demand."""
 
     def __init__(self, path: Path | str, kind: str) -> None:
-        """Check the sizes of all files; UserError when the folder is absent, of another kind or schema, or damaged."""
+        """Check the sizes of all files; UserError when the folder is absent, of another kind or schema, or damaged.
+
+        Their content is not read here, where every worker process comes by; `is_current` has done that before.
+        """
         self.path = Path(path)
         self.meta = read_meta(self.path, kind)
-        faults = [fault for name, size in self.meta["files"].items() if (fault := _size_fault(self.path / name, size))]
+        listed = self.meta["files"].items()
+        faults = [fault for name, mark in listed if (fault := _size_fault(self.path / name, mark["bytes"]))]
         if faults:
             raise UserError("\n  ".join([f"{self.path} is damaged:", *faults, _remedy(self.path)]))
 
@@ -60,16 +64,19 @@ def array_folder(path: Path | str, kind: str, meta: dict[str, Any]) -> Iterator[
         shutil.rmtree(path)
     with atomic_directory(path) as work:
         yield work
-        sizes = {file.name: file.stat().st_size for file in sorted(work.iterdir())}
-        write_json(work / META_FILE, {"schema": SCHEMA, "kind": kind, "files": sizes, **meta})
+        files = sorted(work.iterdir())
+        marks = {file.name: {"bytes": file.stat().st_size, "sha256": sha256_of(file)} for file in files}
+        write_json(work / META_FILE, {"schema": SCHEMA, "kind": kind, "files": marks, **meta})
 
 
 def is_current(path: Path | str, kind: str, key: str) -> bool:
-    """Tell whether a folder holds a whole index of this kind, made from what `key` stands for."""
+    """Tell whether a folder holds a whole index of this kind, made from what `key` stands for; reads every file."""
     try:
-        return bool(ArrayFolder(path, kind).meta.get("key") == key)
+        meta = ArrayFolder(path, kind).meta
     except UserError:
         return False
+    marks = meta["files"].items()
+    return meta.get("key") == key and all(sha256_of(Path(path) / name) == mark["sha256"] for name, mark in marks)
 
 
 def read_meta(path: Path, kind: str) -> dict[str, Any]:
@@ -79,7 +86,7 @@ def read_meta(path: Path, kind: str) -> dict[str, Any]:
         raise UserError(f"{path} is no index of {kind} ({META_FILE} is missing); make it first")
     value = read_json(file)
     found = (value.get("schema"), value.get("kind")) if isinstance(value, dict) else None
-    if found != (SCHEMA, kind) or not isinstance(value.get("files"), dict):
+    if found != (SCHEMA, kind) or not _is_listing(value.get("files")):
         raise UserError(f"{file}: (schema, kind) is {found}, not {(SCHEMA, kind)}; {_remedy(path)}")
     return dict(value)
 
@@ -88,6 +95,11 @@ def write_csr(work: Path, name: str, matrix: Any) -> None:
     """Write a CSR matrix as three arrays."""
     for part in ("data", "indices", "indptr"):
         np.save(work / f"{name}_{part}.npy", getattr(matrix, part))
+
+
+def _is_listing(files: Any) -> bool:
+    marks = files.values() if isinstance(files, dict) else [None]
+    return all(isinstance(mark, dict) and mark.keys() == {"bytes", "sha256"} for mark in marks)
 
 
 def _size_fault(file: Path, size: int) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from unimo_paddle.corpus import Text
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import atomic_write, leftovers, read_json, write_json
+from unimo_paddle.files import atomic_write, leftovers, read_json, sha256_of, write_json
 from unimo_paddle.prepare.neighbours import ivf
 from unimo_paddle.prepare.neighbours.arrays import ArrayFolder, array_folder, is_current
 from unimo_paddle.prepare.neighbours.exact import Ranked
@@ -34,7 +36,7 @@ class Embeddings:
     """A folder of vectors, whole or being written; it can be sent to another process.
 
     key: what the texts are, and encoder: who reads them; another one's vectors are replaced.
-    rows, width: of all vectors together.  The last shard has what is left.
+    rows, width: of all vectors together.  The last shard has what is left.  Beside each lies its SHA-256.
     """
 
     folder: Path
@@ -51,7 +53,7 @@ class Embeddings:
         folder.mkdir(parents=True, exist_ok=True)
         leftovers(folder)
         if not (folder / META_FILE).is_file() or cls.open(folder) != wanted:
-            for shard in folder.glob("vectors-*.npy"):
+            for shard in folder.glob("vectors-*"):
                 shard.unlink()
             meta = {name: value for name, value in asdict(wanted).items() if name != "folder"}
             write_json(folder / META_FILE, {"schema": SCHEMA, **meta})
@@ -79,15 +81,19 @@ class Embeddings:
 
     @property
     def todo(self) -> list[range]:
-        """The rows of the shards that are not there yet."""
-        return [part for part in self.parts if not self._file(part).is_file()]
+        """The rows of the shards that are not there yet or are damaged; reads all that are there."""
+        return [part for part in self.parts if not self._is_whole(part)]
 
     def write(self, part: range, texts: Sequence[str], encoder: SentenceEncoder) -> None:
         """Encode the texts of one of `parts` and write their shard, atomically; bytes depend on the texts alone."""
         vectors = encoder.encode(texts)
         assert vectors.shape == (len(part), self.width), (vectors.shape, part)
-        with atomic_write(self._file(part)) as file:
-            np.save(file, vectors.astype(np.float16))
+        stream = io.BytesIO()
+        np.save(stream, vectors.astype(np.float16))
+        data = stream.getvalue()
+        for file, content in ((self._file(part), data), (self._mark(part), hashlib.sha256(data).hexdigest().encode())):
+            with atomic_write(file) as target:
+                target.write(content)
 
     def shards(self) -> list[NDArray[np.float16]]:
         """Map all shards, float16 [rows, width] each; UserError naming one that is missing or damaged."""
@@ -103,6 +109,13 @@ class Embeddings:
         if found.shape != shape or found.dtype != np.float16:
             raise UserError(f"{file} holds {found.dtype} {found.shape}, not float16 {shape}; delete it and run again")
         return found
+
+    def _is_whole(self, part: range) -> bool:
+        file, mark = self._file(part), self._mark(part)
+        return file.is_file() and mark.is_file() and mark.read_bytes() == sha256_of(file).encode()
+
+    def _mark(self, part: range) -> Path:
+        return self._file(part).with_suffix(".sha256")
 
     def _file(self, part: range) -> Path:
         return self.folder / f"vectors-{part.start // self.rows_per_shard:05d}.npy"
