@@ -208,7 +208,7 @@ def test_refuses_an_id_twice(store: Path) -> None:
 
 def test_too_many_classes_are_refused(tmp_path: Path) -> None:
     meta = replace(META, classes=tuple(map(str, range(70000))))
-    with pytest.raises(UserError, match="at most 65535 classes, not 70000"):
+    with pytest.raises(UserError, match="classes has 70000 names; at least 2 and at most 65535 are wanted"):
         RegionStoreWriter(tmp_path / "s", meta, 3)
 
 
@@ -234,11 +234,14 @@ def test_missing_data_file_is_named(store: Path) -> None:
         RegionStore(store).read("i0")
 
 
-def test_verify_finds_a_flipped_bit(store: Path) -> None:
-    shard = store / "shard-00000.bin"
+def flip(shard: Path) -> None:
     data = bytearray(shard.read_bytes())
     data[100] ^= 1
     shard.write_bytes(data)
+
+
+def test_verify_finds_a_flipped_bit(store: Path) -> None:
+    flip(store / "shard-00000.bin")
     assert len(verify(store)) == 1 and "checksum" in verify(store)[0]
 
 
@@ -253,12 +256,71 @@ def test_verify_finds_bad_values_and_doubled_ids(store: Path) -> None:
 @pytest.mark.parametrize(("text", "message"), [
     ("{", "regions.json: line 1"),
     ('{"schema": 9}', "schema is 9, this version reads 2"),
-    ('{"schema": 1, "family": "x"}', "does not describe a region store: 'classes'"),
+    ('{"schema": 1, "family": "x"}', "does not describe a region store: feature_width is missing; classes is missing"),
 ])  # fmt: skip
 def test_broken_description(store: Path, text: str, message: str) -> None:
     (store / "regions.json").write_text(text)
     with pytest.raises(UserError, match=message):
         RegionStore(store)
+
+
+def describe(store: Path, **changes: object) -> None:
+    value = json.loads((store / "regions.json").read_text())
+    (store / "regions.json").write_text(json.dumps({**value, **changes}))
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"feature_width": "8"}, "feature_width is '8', a whole number of 1 to 65535 is wanted"),
+    ({"feature_width": True}, "feature_width is 'True'"), ({"class_top_k": 0}, "class_top_k is '0'"),
+    ({"attr_top_k": 2.5}, "attr_top_k is '2.5'"), ({"family": ""}, "family is '', a text"),
+    ({"detector": None}, "detector is 'None', a text"), ({"choice": 3}, "choice is '3', a text"),
+    ({"classes": "cat"}, "classes is 'cat', a list of names is wanted"), ({"classes": ["a", 3]}, "a list of names"),
+    ({"classes": ["a"]}, "classes has 1 names; at least 2"), ({"attributes": ["a"]}, "attributes has 1 names"),
+    ({"classes": ["a", "b", "a"]}, "classes has 'a' more than once"),
+    ({"feature_width": -1, "family": 1}, "family is '1', a text is wanted; feature_width is '-1'"),
+])  # fmt: skip
+def test_every_key_of_an_edited_description_is_checked(store: Path, changes: dict, message: str) -> None:
+    describe(store, **changes)
+    for reading in (RegionStore, verify):
+        with pytest.raises(UserError, match=f"regions.json does not describe a region store: .*{message}"):
+            reading(store)
+
+
+@pytest.mark.parametrize("changes", [{"feature_width": 9}, {"class_top_k": 2}, {"attributes": ["__none__", "red"]}])
+def test_a_description_that_fits_no_shard_is_to_blame(store: Path, changes: dict) -> None:
+    describe(store, **changes)
+    meta = replace(META, **{name: tuple(v) if isinstance(v, list) else v for name, v in changes.items()})
+    for reading in (RegionStore, verify, lambda path: RegionStoreWriter(path, meta, 3)):
+        with pytest.raises(UserError, match="regions.json does not fit its 3 shards: .* put back") as caught:
+            reading(store)
+        assert "delete" not in str(caught.value)
+
+
+def test_one_shard_of_another_layout_is_named(store: Path) -> None:
+    index = store / "shard-00001.json"
+    index.write_text(json.dumps({**json.loads(index.read_text()), "counts": [1, 1, 1]}))
+    assert RegionStore(store).read("i0") and len(verify(store)) == 1
+    assert "3 regions make" in verify(store)[0] and "delete" in verify(store)[0]
+
+
+def test_classes_that_were_cut_off_the_description(store: Path) -> None:
+    describe(store, classes=["__background__", "cat", "dog"])
+    message = r"class_ids hold \d, but classes in regions.json has 3 names"
+    with pytest.raises(UserError, match=message):
+        for image_id in RegionStore(store).ids:
+            RegionStore(store).read(image_id)
+    with pytest.raises(UserError, match=message):
+        RegionStore(store, checked=True).read_encoded("i7")
+    assert len(verify(store)) == 3 and all("names: put them back" in fault for fault in verify(store))
+
+
+def test_a_checked_store_refuses_a_flipped_bit(store: Path) -> None:
+    flip(store / "shard-00001.bin")
+    assert RegionStore(store).read("i4")
+    checked = pickle.loads(pickle.dumps(RegionStore(store, checked=True)))
+    assert checked.read("i0") and checked.read("i7")
+    with pytest.raises(UserError, match=r"shard-00001.bin is not what was written \(checksum\).*verify --store"):
+        checked.read("i4")
 
 
 @pytest.mark.parametrize(("text", "message"), [

@@ -6,8 +6,8 @@ ids, counts, sizes and checksum. The JSON is written last: a shard counts only w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import read_json
+from unimo_paddle.files import read_json, sha256_of
 from unimo_paddle.region_distributions import keep, spread
 
 SCHEMA = 2
 READABLE = (1, 2)  # 1 had no attributes, and is else the same
 META_FILE = "regions.json"
 BOX_TOLERANCE = 1e-2  # pixels; rounding of a clipped box
+LISTS = ("classes", "attributes")  # the keys of regions.json that hold names
+MOST = int(np.iinfo(np.uint16).max)  # numbers of a feature, classes, attributes; the ids are uint16
 
 
 @dataclass(frozen=True)
@@ -94,11 +96,12 @@ class StoreMeta:
 
 @dataclass(frozen=True)
 class ShardFile:
-    """The arrays of a shard on the disk. path: its JSON; rows: regions; bytes: as they were written."""
+    """The arrays of a shard on the disk. path: its JSON; rows: regions; bytes, sha256: as they were written."""
 
     path: Path
     rows: int
     bytes: int
+    sha256: str
 
     @property
     def data(self) -> Path:
@@ -123,8 +126,22 @@ class ShardFile:
         size = self.data.stat().st_size if self.data.exists() else -1
         if size == self.bytes == self.rows * meta.region_bytes:
             return ""
-        state = "is missing" if size < 0 else f"has {size} bytes, not {self.bytes}: it was cut short"
+        if size == self.bytes:
+            state = f"has {size} bytes, but {self.rows} regions make {self.rows * meta.region_bytes}"
+        else:
+            state = "is missing" if size < 0 else f"has {size} bytes, not {self.bytes}: it was cut short"
         return f"{self.data} {state}; {self.remedy}"
+
+    def content_fault(self, meta: StoreMeta) -> str:
+        """Read the whole file and tell what is wrong with its size or checksum, or the empty string."""
+        fault = self.size_fault(meta)
+        if fault or sha256_of(self.data) == self.sha256:
+            return fault
+        return f"{self.data} is not what was written (checksum); {self.remedy}"
+
+    def fits(self, meta: StoreMeta) -> bool:
+        """Tell whether the arrays, as they were written, have the layout that regions.json describes."""
+        return self.bytes == self.rows * meta.region_bytes
 
     @property
     def remedy(self) -> str:
@@ -147,7 +164,7 @@ class Shard:
     @property
     def file(self) -> ShardFile:
         """Where its arrays are."""
-        return ShardFile(self.path, sum(self.counts), self.bytes)
+        return ShardFile(self.path, sum(self.counts), self.bytes, self.sha256)
 
 
 def region_faults(regions: Regions, meta: StoreMeta) -> Iterator[str]:
@@ -174,14 +191,35 @@ def read_meta(path: Path) -> StoreMeta:
     schema = value.get("schema") if isinstance(value, dict) else None
     if schema not in READABLE:
         raise UserError(f"{file}: schema is {schema!r}, this version reads {SCHEMA}; extract the regions anew")
-    try:
-        classes = tuple(value["classes"])
-        return StoreMeta(
-            value["family"], value["feature_width"], classes, value["class_top_k"], value["detector"],
-            value.get("choice", ""), tuple(value.get("attributes", ())), value.get("attr_top_k", StoreMeta.attr_top_k),
-        )  # fmt: skip
-    except (KeyError, TypeError) as error:
-        raise UserError(f"{file} does not describe a region store: {error}; extract the regions anew") from None
+    faults = [*meta_faults(value)]
+    if faults:
+        raise UserError(
+            f"{file} does not describe a region store: {'; '.join(faults)}; put back what was there, or extract the "
+            f"regions anew"
+        )
+    names = [field.name for field in fields(StoreMeta) if field.name in value]
+    given: dict[str, Any] = {name: tuple(value[name]) if name in LISTS else value[name] for name in names}
+    return StoreMeta(**given)
+
+
+def meta_faults(value: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with the keys of StoreMeta: those that are missing, of another type or out of range."""
+    for field in fields(StoreMeta):
+        if field.name not in value and field.default is MISSING:
+            yield f"{field.name} is missing"
+        elif field.name in value and (fault := _key_fault(field.name, value[field.name])):
+            yield f"{field.name} {fault}"
+
+
+def require_fit(path: Path, meta: StoreMeta, files: Sequence[ShardFile]) -> None:
+    """Raise UserError when no shard of a store has the layout of its regions.json: then it is that which is wrong."""
+    if files and not any(file.fits(meta) for file in files):
+        one = files[0]
+        raise UserError(
+            f"{path / META_FILE} does not fit its {len(files)} shards: {one.rows} regions of {meta.region_bytes} bytes "
+            f"would be {one.rows * meta.region_bytes}, but {one.data.name} was written with {one.bytes}; put back its "
+            f"feature_width, class_top_k, classes, attr_top_k and attributes as they were (the shards may be whole)"
+        )
 
 
 def read_shards(path: Path) -> Iterator[Shard]:
@@ -242,6 +280,33 @@ def decode(stored: Encoded, meta: StoreMeta, probabilities: bool = True) -> Regi
 def clip_boxes(boxes: NDArray[np.float32], width: float, height: float) -> NDArray[np.float32]:
     """Return the boxes [N, 4] cut at the image's borders."""
     return np.clip(boxes, 0, np.array([width, height, width, height])).astype(np.float32)
+
+
+def unknown_ids(part: Mapping[str, NDArray[Any]], meta: StoreMeta) -> str:
+    """Tell which class or attribute of an image's or a shard's arrays has no name in StoreMeta, or the empty string."""
+    for array, key, names in (("class_ids", "classes", meta.classes), ("attr_ids", "attributes", meta.attributes)):
+        if array in part and part[array].max(initial=0) >= len(names):
+            return f"{array} hold {part[array].max()}, but {key} in {META_FILE} has {len(names)} names: put them back"
+    return ""
+
+
+def _key_fault(name: str, found: Any) -> str:
+    if name in LISTS:
+        return _names_fault(found, may_lack=name == "attributes")
+    if name in ("feature_width", "class_top_k", "attr_top_k"):
+        is_right = type(found) is int and 1 <= found <= MOST
+        return "" if is_right else f"is {str(found)[:40]!r}, a whole number of 1 to {MOST} is wanted"
+    is_right = isinstance(found, str) and (found != "" or name != "family")
+    return "" if is_right else f"is {str(found)[:40]!r}, a text is wanted"
+
+
+def _names_fault(found: Any, may_lack: bool) -> str:
+    if not isinstance(found, (list, tuple)) or not all(isinstance(name, str) for name in found):
+        return f"is {str(found)[:40]!r}, a list of names is wanted"
+    if not 2 <= len(found) <= MOST and not (may_lack and not found):
+        return f"has {len(found)} names; at least 2 and at most {MOST} are wanted"
+    doubled = sorted({name for name in found if found.count(name) > 1}) if len(set(found)) < len(found) else []
+    return f"has {doubled[0]!r} more than once" if doubled else ""
 
 
 def _array_faults(regions: Regions) -> Iterator[str]:

@@ -24,13 +24,16 @@ from unimo_paddle.region_shards import (
     SCHEMA,
     Encoded,
     Regions,
-    Shard,
+    ShardFile,
     StoreMeta,
     decode,
     encode,
+    meta_faults,
     read_meta,
     read_shards,
     region_faults,
+    require_fit,
+    unknown_ids,
 )
 from unimo_paddle.region_verify import verify
 
@@ -40,17 +43,22 @@ __all__ = ["RegionStore", "RegionStoreWriter", "Regions", "StoreMeta", "verify"]
 class RegionStore:
     """A store to read from: random access by image id, files mapped when first needed, fit for several processes."""
 
-    def __init__(self, path: Path | str) -> None:
-        """Read the index; UserError when there is no store, or it is of another schema or broken."""
-        self.path = Path(path)
+    def __init__(self, path: Path | str, checked: bool = False) -> None:
+        """Read the index; UserError when there is no store, or it is of another schema or broken.
+
+        checked: whether a shard's checksum is compared before its first image is read, which reads the whole shard; for
+        those who copy numbers or tell about them.
+        """
+        self.path, self._checked = Path(path), checked
         if not (self.path / META_FILE).is_file():
             raise UserError(f"{self.path} is no region store ({META_FILE} is missing); make one with tools/extract.py")
         self.meta = read_meta(self.path)
         self._index = ImageIndex(read_shards(self.path))
+        require_fit(self.path, self.meta, self._index.files)
         self._arrays: dict[int, dict[str, NDArray[Any]]] = {}
 
-    def __reduce__(self) -> tuple[type[RegionStore], tuple[Path]]:
-        return RegionStore, (self.path,)
+    def __reduce__(self) -> tuple[type[RegionStore], tuple[Path, bool]]:
+        return RegionStore, (self.path, self._checked)
 
     @property
     def ids(self) -> list[str]:
@@ -93,7 +101,11 @@ class RegionStore:
         probabilities: False leaves them out (class_probs float32 [N, 0], no attributes), for those who look at features
         and boxes alone: at 1,601 classes, that takes a fraction of the time.
         """
-        return decode(self.read_encoded(image_id), self.meta, probabilities)
+        stored = self.read_encoded(image_id)
+        fault = unknown_ids(stored.arrays, self.meta) if probabilities and not self._checked else ""
+        if fault:
+            raise UserError(f"{self.path}: image {image_id!r}: {fault}")
+        return decode(stored, self.meta, probabilities)
 
     def read_encoded(self, image_id: str) -> Encoded:
         """Return an image as it is stored, to be copied to another store; UserError as `read` says."""
@@ -101,9 +113,17 @@ class RegionStore:
         if place is None:
             raise UserError(f"image {image_id!r} is not in the region store {self.path}; extract it first")
         if place.shard not in self._arrays:
-            self._arrays[place.shard] = self._index.files[place.shard].arrays(self.meta)
+            self._arrays[place.shard] = self._mapped(self._index.files[place.shard])
         arrays = self._arrays[place.shard]
         return Encoded({name: array[place.rows] for name, array in arrays.items()}, place.width, place.height)
+
+    def _mapped(self, file: ShardFile) -> dict[str, NDArray[Any]]:
+        if self._checked and (fault := file.content_fault(self.meta)):
+            raise UserError(f"{fault}; tools/extract.py verify --store {self.path} finds all such shards")
+        arrays = file.arrays(self.meta)
+        if self._checked and (fault := unknown_ids(arrays, self.meta)):
+            raise UserError(f"{file.path}: {fault}")
+        return arrays
 
 
 class RegionStoreWriter:
@@ -116,16 +136,15 @@ class RegionStoreWriter:
     def __init__(self, path: Path | str, meta: StoreMeta, images_per_shard: int) -> None:
         """Open or create; UserError when another process writes to it or another detector or choice made it."""
         assert images_per_shard > 0
-        for what, names in (("classes", meta.classes), ("attributes", meta.attributes)):
-            if len(names) > np.iinfo(np.uint16).max:
-                raise UserError(f"a region store holds at most 65535 {what}, not {len(names)}")
+        if faults := [*meta_faults(asdict(meta))]:
+            raise UserError(f"{path}: a region store cannot hold this: {'; '.join(faults)}")
         self.path, self.meta, self.images_per_shard = Path(path), meta, images_per_shard
         self.path.mkdir(parents=True, exist_ok=True)
         self._lock = lock_directory(self.path)
         try:
             leftovers(self.path)
             self._agree()
-            self.done = {image_id for shard in read_shards(self.path) for image_id in _sound(shard, meta).ids}
+            self.done = self._stored()
         except BaseException:
             os.close(self._lock)
             raise
@@ -177,6 +196,17 @@ class RegionStoreWriter:
                 f"another folder or remove it"
             )
 
+    def _stored(self) -> set[str]:
+        """Return the ids of all shards; UserError when one is not whole."""
+        files, ids = list[ShardFile](), set[str]()
+        for shard in read_shards(self.path):
+            files.append(shard.file)
+            ids.update(shard.ids)
+        require_fit(self.path, self.meta, files)
+        if faults := [fault for file in files if (fault := file.size_fault(self.meta))]:
+            raise UserError("\n  ".join(faults))
+        return ids
+
     def _write_shard(self) -> None:
         if not self._waiting:
             return
@@ -185,13 +215,6 @@ class RegionStoreWriter:
         enter(write_arrays(shard_path(self.path, self._number), self._waiting, self.meta))
         self.done.update(self._waiting)
         self._waiting = {}
-
-
-def _sound(shard: Shard, meta: StoreMeta) -> Shard:
-    fault = shard.file.size_fault(meta)
-    if fault:
-        raise UserError(fault)
-    return shard
 
 
 def _short(value: object) -> str:

@@ -33,6 +33,11 @@ def test_refusals(tmp_path: Path) -> None:
     words = ["extract", "import", "--format", "bottom-up-tsv", "--family", "f", "--from", str(source)]
     told = f"{source}:1: it has 2 columns; the known files have 6, 7"
     refused(call([*words, "--out", str(tmp_path / "out")]), told)
+    for family in ("", " ", "a\tb", "a\x1b[2J"):
+        again = ["extract", "import", "--format", "npz", "--from", "x", "--out", "o", "--family", family]
+        refused(call(again), "argument --family: ", "is no name")
+    refused(call([*words, "--out", ""]), "argument --out: the path is empty")
+    refused(call(["extract", "merge", "", "x", "--out", "o"]), "argument STORE: the path is empty")
     for extra in (["--corpus", str(tmp_path)], ["--ids", "x", "--split", "y"]):
         words = ["extract", "subset", "--store", "s", "--out", "o", *extra]
         refused(call(words), "--corpus and --split belong together")

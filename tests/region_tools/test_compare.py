@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tests.reference import boxes as oracle
-from tests.test_regions import META, fill, make_regions
+from tests.test_regions import META, fill, flip, make_regions
 from unimo_paddle.errors import UserError
 from unimo_paddle.region_tools.compare import compare, match, overlap
 from unimo_paddle.regions import Regions, RegionStoreWriter, StoreMeta
@@ -45,6 +45,14 @@ def test_a_store_equals_itself(tmp_path: Path) -> None:
     assert found.matched == 16 and found.iou == pytest.approx(1) and found.cosine == pytest.approx(1)
     assert found.same_class == 1 and found.class_distance == 0
     assert compare(tmp_path / "a", tmp_path / "a", 2).images == 2
+
+
+def test_a_flipped_bit_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "a", range(6))
+    fill(tmp_path / "b", range(6))
+    flip(tmp_path / "b" / "shard-00001.bin")
+    with pytest.raises(UserError, match=r"b/shard-00001.bin is not what was written \(checksum\)"):
+        compare(tmp_path / "a", tmp_path / "b", 100)
 
 
 def test_figures_by_hand(tmp_path: Path) -> None:

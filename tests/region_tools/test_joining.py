@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.test_regions import META, fill, make_regions
+from tests.test_regions import META, fill, flip, make_regions
 from unimo_paddle.corpus import CorpusWriter, Image, Pair
 from unimo_paddle.errors import UserError
 from unimo_paddle.region_tools import joining
@@ -55,6 +55,16 @@ def test_an_image_that_differs_between_stores(stores: list[Path], tmp_path: Path
         writer.append("i4", make_regions(99))
     with pytest.raises(UserError, match=r"2 images are in two stores with other regions, e\.g\. 'i4' in .*/a and .*/c"):
         joining.merge([*stores, tmp_path / "c"], tmp_path / "out")
+
+
+def test_a_flipped_bit_is_never_copied(stores: list[Path], tmp_path: Path) -> None:
+    flip(stores[1] / "shard-00002.bin")  # i7
+    for joined in (lambda: joining.merge(stores, tmp_path / "out"),
+                   lambda: joining.subset(stores[1], ["i5", "i7"], tmp_path / "other")):  # fmt: skip
+        with pytest.raises(UserError, match=r"b/shard-00002.bin is not what was written \(checksum\)"):
+            joined()
+    assert not (tmp_path / "out").exists() and not (tmp_path / "other").exists()
+    assert joining.subset(stores[1], ["i5", "i3"], tmp_path / "sound") == 2
 
 
 def test_subset(stores: list[Path], tmp_path: Path) -> None:

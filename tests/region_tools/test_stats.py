@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.test_regions import META, fill, make_regions
+from tests.test_regions import META, fill, flip, make_regions
 from unimo_paddle.errors import UserError
 from unimo_paddle.region_tools.stats import statistics
 from unimo_paddle.regions import RegionStore, RegionStoreWriter
@@ -43,6 +43,13 @@ def test_attributes_and_histograms(tmp_path: Path) -> None:
     found.draw(tmp_path / "out" / "stats.png")
     with Image.open(tmp_path / "out" / "stats.png") as picture:
         assert picture.width > 800 and len(set(picture.convert("L").resize((60, 40)).getdata())) > 10
+
+
+def test_a_flipped_bit_is_refused(tmp_path: Path) -> None:
+    fill(tmp_path / "s", range(6))
+    flip(tmp_path / "s" / "shard-00001.bin")
+    with pytest.raises(UserError, match=r"shard-00001.bin is not what was written \(checksum\)"):
+        statistics(tmp_path / "s", 100)
 
 
 def test_an_empty_store(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def test_broken_pictures_are_skipped_and_listed(world: World, tmp_path: Path) ->
     [
         ({"--detector": "corpus"}, ["corpus is no detector", "train one with tools/train.py"]),
         ({"--corpus": "none"}, ["none is no corpus"]),
-        ({"--min-boxes": "9"}, ["at least 9 and at most 6 regions cannot be kept"]),
+        ({"--min-boxes": "9"}, ["--min-boxes 9 and --max-boxes 6 cannot be kept"]),
     ],
 )
 def test_requests_that_cannot_be_met(world: World, tmp_path: Path, changes: dict[str, str], parts: list[str]) -> None:

@@ -90,6 +90,27 @@ def test_clear_refusals(detector_folder: Path, images: list, tmp_path: Path) -> 
         extract(detector_folder, [images[2]], tmp_path / "s", {})
 
 
+def test_a_folder_that_is_no_store_is_left_alone(detector_folder: Path, images: list, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(UserError, match="exists, is not empty and is no region store"):
+        extract(detector_folder, images[:1], tmp_path, {})
+    with pytest.raises(UserError, match=r"notes\.txt exists, is not empty and is no region store"):
+        extract(detector_folder, images[:1], tmp_path / "notes.txt", {})
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(("changes", "message"), [
+    ({"most": 0}, "--min-boxes 3 and --max-boxes 0 cannot be kept: 1 <= min <= max <= 1000"),
+    ({"least": 7}, "--min-boxes 7 and --max-boxes 6 .* says 3 and 6"), ({"most": 1001}, "--max-boxes 1001 cannot"),
+    ({"least": 0}, "--min-boxes 0 and"), ({"threshold": float("nan")}, "--threshold nan is no probability"),
+    ({"threshold": 7.0}, "--threshold 7.0 is no"),
+])  # fmt: skip
+def test_flags_that_cannot_be(detector_folder: Path, images: list, tmp_path: Path, changes: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        extract(detector_folder, images[:1], tmp_path / "s", changes)
+    assert not (tmp_path / "s").exists()
+
+
 def test_another_choice_is_not_mixed_in(detector_folder: Path, images: list, tmp_path: Path) -> None:
     """The detector's folder says what is kept, the caller may change it, and a store holds one choice only."""
     extract(detector_folder, images[:1], tmp_path / "s", {"most": 4})

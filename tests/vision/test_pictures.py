@@ -1,5 +1,7 @@
 """Images of every mode, size and kind of damage."""
 
+import os
+import socket
 import struct
 from pathlib import Path
 
@@ -115,6 +117,21 @@ def test_read_ahead_keeps_the_order_and_explains(tmp_path: Path) -> None:
     pictures = list(readable(found, unreadable))
     assert [p.id for p in pictures] == [str(i) for i in range(9) if i != 4]
     assert unreadable == [Unreadable("4", tmp_path / "none.png", f"{tmp_path}/none.png does not exist")]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "socket", "device", "folder"])
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path, kind: str) -> None:
+    place = tmp_path / "a.jpg"
+    with socket.socket(socket.AF_UNIX) as server:
+        {
+            "pipe": lambda: os.mkfifo(place), "folder": place.mkdir,
+            "device": lambda: place.symlink_to("/dev/zero"),
+            "socket": lambda: server.bind(str(place)),
+        }[kind]()  # fmt: skip
+        (found,) = read_ahead([("a", place)], 64, 96)
+    assert isinstance(found, Unreadable) and found.reason == f"{place} is not a regular file"
+    (tmp_path / "b.png").symlink_to(save(tmp_path / "real.png", np.zeros((4, 4, 3), np.uint8)))
+    assert open_upright(tmp_path / "b.png").size == (4, 4)
 
 
 def test_batches_have_one_shape() -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw, ImageFont
 
+from unimo_paddle.errors import UserError
 from unimo_paddle.regions import Regions, StoreMeta
 from unimo_paddle.vision import show
-from unimo_paddle.vision.show import draw_regions, label_of, show_regions
+from unimo_paddle.vision.show import draw_regions, label_of, require_drawable, show_regions
 
 META = StoreMeta("f", 1, ("__background__", "cup", "dog"), 3, "d", "", ("__none__", "red", "striped black and white"))
 RED = (0xE6, 0x19, 0x4B)
@@ -39,6 +40,16 @@ def test_the_confident_region_is_drawn_and_the_other_is_not() -> None:
     assert (both[:, 220:] != 0xC8).any()
     one = np.asarray(draw_regions(plain, regions((400, 300)), META.classes, threshold=0.05, most=1))
     np.testing.assert_array_equal(one, drawn)
+
+
+@pytest.mark.parametrize(("numbers", "message"), [
+    ((7.0, 20), "--threshold 7.0 is no probability"), ((float("nan"), 20), "--threshold nan is no"),
+    ((0.2, -1), "--most -1 leaves nothing"), ((-1.0, 0), "--threshold -1.0 .*; --most 0 "),
+])  # fmt: skip
+def test_numbers_that_draw_nothing(numbers: tuple[float, int], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        require_drawable(*numbers)
+    require_drawable(0.0, 1)
 
 
 def test_boxes_are_scaled_from_the_stored_size() -> None:

@@ -1,5 +1,6 @@
 """Which pictures are meant, and what is said when it is not clear."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,13 @@ def test_a_list_may_say_the_ids(tmp_path: Path) -> None:
     assert listed_images(tmp_path / "list.txt")[0] == [
         ("cat 1", tmp_path / "one/x.jpg"), ("9", tmp_path / "two/x.jpg"), ("y", tmp_path / "three/y.png")
     ]  # fmt: skip
+
+
+def test_a_pipe_that_is_named_like_a_tar_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.tar")
+    images, unreadable = listed_images(touch(tmp_path, "b.jpg"))
+    assert images == [("b", tmp_path / "b.jpg")]
+    assert [(item.id, item.reason) for item in unreadable] == [("a.tar", f"{tmp_path}/a.tar is not a regular file")]
 
 
 def test_one_picture_alone(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -44,5 +45,9 @@ def building(out: Path, origin: dict[str, Any]) -> Iterator[Path]:
 
 
 def stamp(paths: list[Path]) -> list[list[Any]]:
-    """Return name, size and time of change of each file: what tells that they are the same as before."""
-    return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+    """Return name, size and time of change of each file: what tells that they are the same as before.
+
+    Names need not be UTF-8; the bytes that are not are shown as \\xe9.
+    """
+    names = [os.fsencode(path).decode("utf-8", "backslashreplace") for path in paths]
+    return [[name, path.stat().st_size, path.stat().st_mtime_ns] for name, path in zip(names, paths, strict=True)]

@@ -67,10 +67,10 @@ class Comparison:
 def compare(one: Path, other: Path, images: int) -> Comparison:
     """Compare at most `images` images, evenly chosen, of those that two stores have in common.
 
-    UserError when they have none. Cosine is nan when the features differ in width, the distance when the lists of
-    classes differ.
+    UserError when they have none, or a shard is not what was written. Cosine is nan when the features differ in width,
+    the distance when the lists of classes differ.
     """
-    a, b = RegionStore(one), RegionStore(other)
+    a, b = RegionStore(one, checked=True), RegionStore(other, checked=True)
     common = [image_id for image_id in a.ids if image_id in b]
     if not common:
         raise UserError(f"{one} and {other} have no image in common; ids are e.g. {a.ids[:1]} and {b.ids[:1]}")

@@ -21,9 +21,10 @@ def merge(stores: Sequence[Path], out: Path) -> int:
     """Join stores to a new one, in their order; return how many images it has.
 
     An image that two stores hold alike is stored once. UserError, naming what differs, when the stores are not of one
-    family, detector, choice and list of names, or when an image differs between them: nothing is mixed.
+    family, detector, choice and list of names, or when an image differs between them: nothing is mixed; and naming a
+    shard that is not what was written, before anything of it is copied: a new checksum would hide that.
     """
-    opened = [RegionStore(path) for path in stores]
+    opened = [RegionStore(path, checked=True) for path in stores]
     for other in opened[1:]:
         require_alike(opened[0], other)
     _require_agreement(opened)
@@ -34,9 +35,9 @@ def merge(stores: Sequence[Path], out: Path) -> int:
 def subset(store: Path, image_ids: Sequence[str], out: Path) -> int:
     """Copy the images of these ids to a new store, in the order of the ids; return how many it has.
 
-    UserError when the store lacks some of them.
+    UserError when the store lacks some of them, or a shard is not what was written.
     """
-    opened = RegionStore(store)
+    opened = RegionStore(store, checked=True)
     wanted = list(dict.fromkeys(image_ids))
     missing = [image_id for image_id in wanted if image_id not in opened]
     if missing or not wanted:

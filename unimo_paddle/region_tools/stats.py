@@ -77,8 +77,11 @@ class Stats:
 
 
 def statistics(path: Path, images: int) -> Stats:
-    """Count all regions of a store, and look at those of at most `images` images; UserError when it has none."""
-    store = RegionStore(path)
+    """Count all regions of a store, and look at those of at most `images` images.
+
+    UserError when it has none, or a shard that is looked at is not what was written.
+    """
+    store = RegionStore(path, checked=True)
     ids = store.ids
     if not ids:
         raise UserError(f"{path} has no images yet")

@@ -25,9 +25,9 @@ def run(words: list[str], description: str) -> int:
 
 def extract(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """Extract the regions of many pictures."""
-    parser.add_argument("--detector", type=Path, required=True, help="folder `detector` of a detector's run")
+    parser.add_argument("--detector", type=_path, required=True, help="folder `detector` of a detector's run")
     _add_source(parser)
-    parser.add_argument("--out", type=Path, required=True, help="region store to make or to go on with")
+    parser.add_argument("--out", type=_path, required=True, help="region store to make or to go on with")
     own = "(default: as the detector's folder says)"
     parser.add_argument("--min-boxes", dest="least", type=int, metavar="N", help=f"regions kept however unsure {own}")
     parser.add_argument("--max-boxes", dest="most", type=int, metavar="N", help=f"regions kept at most {own}")
@@ -52,18 +52,19 @@ def extract(parser: argparse.ArgumentParser, words: list[str]) -> int:
 
 def show(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """Draw one picture's regions."""
-    parser.add_argument("--store", type=Path, required=True, help="region store")
+    parser.add_argument("--store", type=_path, required=True, help="region store")
     parser.add_argument("--image", required=True, help="image id")
     _add_source(parser)
     parser.add_argument("--threshold", type=float, default=0.2, metavar="P",
                         help="class probability above which a region is drawn (default 0.2)")  # fmt: skip
     parser.add_argument("--most", type=int, default=20, metavar="N", help="regions drawn at most (default 20)")
-    parser.add_argument("-o", "--out", type=Path, required=True, help="PNG to write")
+    parser.add_argument("-o", "--out", type=_path, required=True, help="PNG to write")
     args = parser.parse_args(words)
     from unimo_paddle.regions import RegionStore
-    from unimo_paddle.vision.show import show_regions
+    from unimo_paddle.vision.show import require_drawable, show_regions
     from unimo_paddle.vision.sources import file_of
 
+    require_drawable(args.threshold, args.most)
     store = RegionStore(args.store)
     place = file_of(_images(args)[0], args.image)
     show_regions(place, store.read(args.image), store.meta, args.out, args.threshold, args.most)
@@ -73,9 +74,15 @@ def show(parser: argparse.ArgumentParser, words: list[str]) -> int:
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--corpus", type=Path, help="corpus whose images are meant")
-    source.add_argument("--images", type=Path, help="folder of pictures or tars (WebDataset), one of these, or a text "
+    source.add_argument("--corpus", type=_path, help="corpus whose images are meant")
+    source.add_argument("--images", type=_path, help="folder of pictures or tars (WebDataset), one of these, or a text "
                         "file that names some, one `path` or `id TAB path` a line")  # fmt: skip
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
 
 
 def _images(args: argparse.Namespace) -> tuple[Images, list[Unreadable]]:

@@ -11,19 +11,20 @@ from typing import Any
 
 from unimo_paddle.console import progress, say
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import atomic_write
+from unimo_paddle.files import atomic_write, is_vacant
 from unimo_paddle.region_parts import enter, remove_orphans, shard_numbers
-from unimo_paddle.region_shards import StoreMeta
+from unimo_paddle.region_shards import META_FILE, StoreMeta
 from unimo_paddle.regions import RegionStoreWriter
 from unimo_paddle.vision.description import Description, read_description
 from unimo_paddle.vision.extraction import MakeExtraction, Outcome, count_gpus
 from unimo_paddle.vision.pictures import Place, Unreadable
-from unimo_paddle.vision.settings import DetectorSettings
+from unimo_paddle.vision.settings import Choice, DetectorSettings
 from unimo_paddle.vision.slices import Images, Slice, cut, slice_size
 from unimo_paddle.workers.engine import Engine, map_tasks, usable_cores
 
 SKIPPED_FILE = "skipped.txt"
 CLASS_TOP_K = 16
+MOST_REGIONS = 1000  # of a picture; a store's readers reckon with a hundred
 MOST_BATCH, BATCH_PIXELS = 8, 8 * 256 * 384
 HERE = Engine("local", 1)
 
@@ -54,13 +55,14 @@ def extract(
     engine: the bytes of the store do not depend on it.  images_per_shard, batch_images: 0 chooses them.
     unreadable: what the source of the images could not make out. It is listed in `out`/skipped.txt, with the images
     that cannot be read, which are skipped, and tried again by the next run.
-    UserError when ids are doubled, another process writes to the store, it was made with another detector or choice,
-    or nothing at all could be read.
+    UserError when ids are doubled, `out` holds other things than a store, another process writes to the store, it was
+    made with another detector or choice, the choice cannot be, or nothing at all could be read.
     """
     _require_distinct(images)
+    _require_free(out)
     begun, skipped = time.monotonic(), _Skipped(out / SKIPPED_FILE, list(unreadable))
     told = read_description(detector)
-    told = replace(told, choice=replace(told.choice, **changes))
+    told = replace(told, choice=_changed(told.choice, changes))
     with RegionStoreWriter(out, store_meta(told), 1) as writer:
         remove_orphans(out)
         before = len(writer.done)
@@ -136,6 +138,25 @@ def _decoders(engine: Engine) -> int:
 def _batch(settings: DetectorSettings) -> int:
     """Return how many pictures are worked on at a time: as many as have the pixels of eight of the small world's."""
     return min(MOST_BATCH, max(1, BATCH_PIXELS // (settings.short_side * settings.long_side)))
+
+
+def _changed(choice: Choice, changes: Mapping[str, Any]) -> Choice:
+    """Return the choice with the wanted changes; UserError naming the flags when it cannot be."""
+    least, most = changes.get("least", choice.least), changes.get("most", choice.most)
+    threshold = changes.get("threshold", choice.threshold)
+    if {"least", "most"} & changes.keys() and not 1 <= least <= most <= MOST_REGIONS:
+        raise UserError(
+            f"--min-boxes {least} and --max-boxes {most} cannot be kept: 1 <= min <= max <= {MOST_REGIONS} is wanted "
+            f"(the detector's folder says {choice.least} and {choice.most})"
+        )
+    if not 0 <= threshold < 1:
+        raise UserError(f"--threshold {threshold} is no probability: 0 <= threshold < 1 is wanted")
+    return replace(choice, **changes)
+
+
+def _require_free(out: Path) -> None:
+    if not is_vacant(out) and not (out / META_FILE).is_file():
+        raise UserError(f"{out} exists, is not empty and is no region store; name another folder or an extraction's")
 
 
 def _require_distinct(images: Iterable[tuple[str, Place]]) -> None:

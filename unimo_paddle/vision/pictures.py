@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import stat
 import struct
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -61,7 +63,8 @@ class Unreadable:
 def open_upright(place: Place) -> Image.Image:
     """Read an image as upright RGB: EXIF rotation applied, transparency laid on white, 16 bits brought to 8.
 
-    Of an animation it is the first picture. Raises UserError naming the file when it is missing, cut short or no image.
+    Of an animation it is the first picture. Raises UserError naming the file when it is missing, cut short, no image or
+    no regular file.
     """
     return _open(place, None)[0]
 
@@ -79,12 +82,20 @@ def read_picture(
     return Picture(image_id, padded, (height, width), full_width, full_height)
 
 
+def require_regular(place: Place) -> None:
+    """Raise UserError when a path leads to a pipe, a socket, a device or a folder: to open one may take for ever."""
+    with contextlib.suppress(OSError):  # missing, or not to be looked at: told by whoever opens it
+        if isinstance(place, Path) and not stat.S_ISREG(place.stat().st_mode):
+            raise UserError(f"{place} is not a regular file")
+
+
 def _open(place: Place, sides: tuple[int, int] | None) -> tuple[Image.Image, tuple[int, int]]:
     """Return the upright image and its full height and width.
 
     sides: short and long one that it will be scaled down to; a JPEG is then decoded at 1/2, 1/4 or 1/8 of its size, if
     that leaves enough.
     """
+    require_regular(place)
     try:
         with Image.open(place if isinstance(place, Path) else place.open()) as file:
             width, height = file.size

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from unimo_paddle.errors import UserError
 from unimo_paddle.files import atomic_write
 from unimo_paddle.region_shards import Regions, StoreMeta
 from unimo_paddle.vision.boxes import shared_area
@@ -44,6 +45,14 @@ def draw_regions(
     canvas = image.convert("RGB")
     _draw(ImageDraw.Draw(canvas), canvas.size, list(_labels(canvas, regions, classes, attributes, threshold, most)))
     return canvas
+
+
+def require_drawable(threshold: float, most: int) -> None:
+    """Raise UserError naming the flag when a threshold is no probability, or not even one region may be drawn."""
+    faults = [] if 0 <= threshold < 1 else [f"--threshold {threshold} is no probability: 0 <= threshold < 1 is wanted"]
+    faults += [] if most >= 1 else [f"--most {most} leaves nothing to draw: at least 1 is wanted"]
+    if faults:
+        raise UserError("; ".join(faults))
 
 
 def show_regions(place: Place, regions: Regions, meta: StoreMeta, out: Path, threshold: float, most: int) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from unimo_paddle.corpus import Corpus
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import files_below, read_text
-from unimo_paddle.vision.pictures import Place, Unreadable
+from unimo_paddle.vision.pictures import Place, Unreadable, require_regular
 from unimo_paddle.vision.tars import TarMember, key_of, tar_members
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"}
@@ -69,6 +69,7 @@ def _places(named: Iterable[tuple[str, Path]], unreadable: list[Unreadable]) -> 
 
 def _packed(tar: Path, unreadable: list[Unreadable]) -> Iterator[tuple[str, TarMember]]:
     try:
+        require_regular(tar)
         for member in tar_members(tar, ENDINGS):
             yield key_of(member.name), member
     except UserError as error:

@@ -159,6 +159,13 @@ def test_vinvl_faults(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("change", "message"), [
     ({"conf": "high"}, "an object's conf is 'high'"), ({"conf": 1.5}, "has the confidence 1.5, not 0 to 1"),
     ({"rect": [1, 2, 3]}, "each needs a rect of 4 numbers"), ({"rect": [1, 2, 3, "x"]}, "rect holds something"),
+    ({"rect": [1, 2, 3, 10**400]}, "rect holds something that is no number, or too large a one"),
+    ({"conf": 10**400}, "conf holds something"), ({"conf": True, "rect": [1, 2, 3, 1e400]}, "rect hold inf in row 0"),
+    ({"attr_scores": [10**400, 0.1]}, "attr_scores holds something"), ({"attr_scores": ["x", 1]}, "attr_scores holds"),
+    ({"attr_scores": [0.5]}, "the attributes of object 0 are 2, but its attr_scores 1 numbers"),
+    ({"attr_scores": 0.5}, "the attributes of object 0 are 2, but its attr_scores '0.5'"),
+    ({"attributes": "red"}, "an object's attributes are 'red', a list of names is wanted"),
+    ({"attributes": [["red"], "big"]}, "a list of names is wanted"),
     ({"class": "unicorn"}, "the class 'unicorn' is not among the 7 names"), ({"feature": None}, "feature is 'None'"),
 ])  # fmt: skip
 def test_vinvl_faulty_objects(tmp_path: Path, change: dict, message: str) -> None:
@@ -167,7 +174,53 @@ def test_vinvl_faulty_objects(tmp_path: Path, change: dict, message: str) -> Non
     value = {"image_w": 60, "image_h": 40, "objects": objects}
     path = foreign.write(tmp_path / "predictions.tsv", [f"a\t{json.dumps(value)}"])
     names = Names(("__background__", *foreign.NAMES), ("__none__", *foreign.ATTRIBUTE_NAMES))
-    assert message in fault("vinvl-tsv", path, names=names)
+    assert f"{path}:1: " in (told := fault("vinvl-tsv", path, names=names)) and message in told
+
+
+@pytest.mark.parametrize("told", [9, 10**400, "4"])
+def test_vinvl_boxes_that_are_not_the_objects(tmp_path: Path, told: object) -> None:
+    value = {"image_w": 60, "image_h": 40, "num_boxes": told, "objects": foreign.objects(ONE, True)}
+    path = foreign.write(tmp_path / "predictions.tsv", [f"a\t{json.dumps(value)}"])
+    assert f"{path}:1: num_boxes is {str(told)[:40]}, but 2 objects are listed" in fault("vinvl-tsv", path)
+
+
+def test_vinvl_names_are_collected_from_lists_only(tmp_path: Path) -> None:
+    objects = [foreign.objects(one, True) for one in (ONE, TWO)]
+    objects[0][0]["attributes"] = "xyz"
+    lines = [f"{i}\t{json.dumps({'image_w': 60, 'image_h': 60, 'objects': one})}" for i, one in enumerate(objects)]
+    path = foreign.write(tmp_path / "predictions.tsv", lines)
+    run("vinvl-tsv", path, skip_faulty=True)
+    store = RegionStore(tmp_path / "store")
+    assert store.ids == ["1"] and not {"x", "y", "z"} & {*store.meta.attributes}
+
+
+@pytest.mark.parametrize("format_", ["bottom-up-tsv", "release", "vinvl-tsv", "npz"])
+def test_ids_that_are_not_utf_8(tmp_path: Path, format_: str) -> None:
+    folder = tmp_path / "files"
+    path = {
+        "bottom-up-tsv": lambda: foreign.write(folder / "a.tsv", [*map(foreign.bottom_up, (ONE, TWO))]),
+        "release": lambda: foreign.write(folder / "a", [*map(foreign.flickr, (ONE, TWO))]),
+        "vinvl-tsv": lambda: foreign.vinvl_features([ONE, TWO], folder),
+        "npz": lambda: foreign.npz(TWO, folder) and foreign.npz(ONE, folder),
+    }[format_]()
+    if format_ == "npz":
+        path.rename(os.fsdecode(os.fsencode(folder) + b"/i\xe9.npz"))
+    for file in folder.glob("*" if format_ != "npz" else "no"):
+        file.write_bytes(file.read_bytes().replace(b"img0", b"i\xe9"))
+    (folder / "features.lineidx").unlink(missing_ok=True)
+    assert "the image id b'i\\xe9' is not UTF-8" in fault(format_, folder)
+    assert run(format_, folder, skip_faulty=True).stored == 1 and RegionStore(tmp_path / "store").ids == ["img1"]
+    assert "not UTF-8" in (tmp_path / "store" / "skipped.txt").read_text()
+
+
+@pytest.mark.parametrize(("place", "value", "message"), [
+    (5, NAN, "features hold nan in row 0"), (4, BAD_BOX, "box [0.0, 0.0, 70.0, 10.0] of region 0 is not inside"),
+    (5, foreign.b64(TWO.features * 1e6), "a feature of "),
+])  # fmt: skip
+def test_a_repeated_image_with_faults_of_its_own(tmp_path: Path, place: int, value: str, message: str) -> None:
+    path = foreign.write(tmp_path / "a.tsv", [LINE, with_field(LINE, place, value)])
+    told = fault("bottom-up-tsv", path)
+    assert f"{path}:2: {message}" in told and "was there before" not in told
 
 
 def test_vinvl_without_a_size(tmp_path: Path) -> None:

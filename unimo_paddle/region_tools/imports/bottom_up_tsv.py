@@ -62,7 +62,7 @@ def _item(line: Line, fields: Fields, names: Names) -> Item:
     missing = [name for name in PLAIN if name not in fields]
     if missing:
         return Item(line.where, fault=f"the first line names no column {', '.join(missing)}", size=line.size)
-    image_id = fields["image_id"].decode("utf-8", "replace")
+    image_id = fields["image_id"].decode("utf-8", "surrogateescape")
     return Item(line.where, image_id, tuple(fields.values())[1:], partial(_build, fields, names), size=line.size)
 
 

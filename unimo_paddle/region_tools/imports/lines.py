@@ -20,7 +20,8 @@ LONGEST_LINE = 1 << 27  # bytes; a line of 100 regions has 2 MB
 class Item:
     """One image in a file, not decoded yet.
 
-    where: `file:line`.  content: what must be equal when the image comes again.  fault: why it cannot be read at all.
+    where: `file:line`.  image_id: bytes that are not UTF-8 are lone surrogates (surrogateescape).
+    content: what must be equal when the image comes again.  fault: why it cannot be read at all.
     build: decodes; raises FaultyItem.  size: bytes of the file since the last item, for the progress.
     """
 

@@ -77,7 +77,7 @@ def _item(line: Line, layout: Layout, width_first: bool) -> Item:
     used = (*layout.sizes, layout.count, layout.boxes, layout.features, layout.class_probs, layout.attr_probs)
     return Item(
         line.where,
-        parts[0].decode("utf-8", "replace"),
+        parts[0].decode("utf-8", "surrogateescape"),
         tuple(parts[i] for i in used if i is not None),
         partial(_build, parts, layout, width_first),
         size=line.size,

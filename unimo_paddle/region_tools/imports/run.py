@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -112,16 +113,20 @@ class _Importer:
         try:
             self._take(item)
         except FaultyItem as error:
+            fault = f"{item.where}: {error}".encode("utf-8", "backslashreplace").decode()
             if not self.report.faults:
-                say(f"first fault: {item.where}: {error}; reading on to find all")
-            self.report.faults.append(f"{item.where}: {error}")
+                say(f"first fault: {fault}; reading on to find all")
+            self.report.faults.append(fault)
 
     def _take(self, item: Item) -> None:
         if item.fault or not item.image_id or item.build is None:
             raise FaultyItem(item.fault or "it has no image id")
+        if any("\ud800" <= letter <= "\udfff" for letter in item.image_id):
+            raise FaultyItem(f"the image id {os.fsencode(item.image_id)!r} is not UTF-8")
         image_id = self._renamed(item.image_id)
         digest = hashlib.blake2b(b"\0".join(item.content), digest_size=16).digest()
         if self._seen.get(image_id, digest) != digest:
+            self._sound(item.build())  # its own faults say more
             raise FaultyItem(f"the image {image_id!r} was there before with other numbers")
         if image_id in self._seen:
             self.report.repeated += 1
@@ -137,15 +142,20 @@ class _Importer:
         return self._request.renames.get(image_id, image_id)
 
     def _store(self, image_id: str, regions: Regions) -> None:
+        writer = self._sound(regions)
+        if image_id in writer.done:  # the first item of a run that goes on: it had to be read to open the store
+            self.report.before += 1
+            return
+        writer.append(image_id, regions)
+        self.report.stored += 1
+
+    def _sound(self, regions: Regions) -> RegionStoreWriter:
+        """Return the store that regions fit, opened by the first ones; FaultyItem when they do not."""
         self._writer = self._writer or self._open(regions)
         faults = [*region_faults(regions, self._writer.meta)]
         if faults:
             raise FaultyItem("; ".join(faults))
-        if image_id in self._writer.done:  # the first item of a run that goes on: it had to be read to open the store
-            self.report.before += 1
-            return
-        self._writer.append(image_id, regions)
-        self.report.stored += 1
+        return self._writer
 
     def _open(self, regions: Regions) -> RegionStoreWriter:
         writer = RegionStoreWriter(self._path, _meta(self._request.family, self._names, regions), IMAGES_PER_SHARD)

@@ -88,7 +88,7 @@ def collect_names(paths: Sequence[Path], given: Names) -> Names:
             try:
                 objects = _objects(_json(line.data.partition(b"\t")[2]))
                 classes.update(str(one["class"]) for one in objects)
-                attributes.update(str(name) for one in objects for name in one.get("attributes", ()))
+                attributes.update(name for one in objects for name in _attribute_names(one))
             except (FaultyItem, KeyError):
                 continue  # told when the line is taken
     return Names(
@@ -117,7 +117,7 @@ def items(paths: Sequence[Path], names: Names, order: str) -> Iterator[Item]:
 
 def _item(line: Line, boxes: KeyedLines | None, sizes: KeyedLines | None, names: Names) -> Item:
     key, _, rest = line.data.partition(b"\t")
-    image_id = key.decode("utf-8", "replace").strip()
+    image_id = key.decode("utf-8", "surrogateescape").strip()
     if line.fault or not rest:
         return Item(line.where, fault=line.fault or "it has one column; a key and the rest are wanted", size=line.size)
     beside = boxes.find(key) if boxes else b""
@@ -133,6 +133,9 @@ def _build(rest: bytes, beside: bytes, size: bytes | None, names: Names) -> Regi
     objects = _objects(about)
     width, height = _size(about, size)
     rows = len(objects)
+    told = about.get("num_boxes", rows) if isinstance(about, dict) else rows
+    if told != rows:
+        raise FaultyItem(f"num_boxes is {str(told)[:40]}, but {rows} objects are listed")
     rects = [_get(one, "rect", list) for one in objects]
     if not rows or any(len(rect) != 4 for rect in rects):
         raise FaultyItem(f"it has {rows} objects; each needs a rect of 4 numbers, and there must be one")
@@ -153,7 +156,7 @@ def _features(rest: bytes, rows: int) -> Floats:
         count, _, data = rest.partition(b"\t")
         told = number(count, "the number of boxes")
     if told != rows:
-        raise FaultyItem(f"it has the features of {told} boxes, but {rows} objects are listed for it")
+        raise FaultyItem(f"it has the features of {str(told)[:40]} boxes, but {rows} objects are listed for it")
     return floats(data, rows, "features")
 
 
@@ -174,12 +177,23 @@ def _attributes(objects: list[Json], names: tuple[str, ...]) -> Floats:
     numbers = {name: i for i, name in enumerate(names)}
     probs = np.zeros((len(objects), len(names)), np.float32)
     for row, one in enumerate(objects):
-        listed = zip(one.get("attributes", ()), one.get("attr_scores", ()), strict=False)
-        known = {numbers[name]: float(score) for name, score in listed if name in numbers and score > 0}
+        listed, scores = _attribute_names(one), one.get("attr_scores", [])
+        if not isinstance(scores, list) or len(scores) != len(listed):
+            shown = f"{len(scores)} numbers" if isinstance(scores, list) else repr(str(scores)[:40])
+            raise FaultyItem(f"the attributes of object {row} are {len(listed)}, but its attr_scores {shown}")
+        ranked = zip(listed, _numbers(scores, "attr_scores").tolist(), strict=True)
+        known = {numbers[name]: score for name, score in ranked if name in numbers and score > 0}
         rest = (1 - sum(known.values())) / (len(names) - len(known)) if len(names) > len(known) else 0.0
         probs[row] = max(rest, 0.0)
         probs[row, list(known)] = list(known.values())
     return distribution(probs, "attributes")
+
+
+def _attribute_names(one: Json) -> list[str]:
+    names = one.get("attributes", [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise FaultyItem(f"an object's attributes are {str(names)[:40]!r}, a list of names is wanted")
+    return names
 
 
 def _size(about: Json, beside: bytes | None) -> tuple[int, int]:
@@ -216,8 +230,8 @@ def _get(value: Json, name: str, kind: Any) -> Any:
 def _numbers(values: list[Json], name: str) -> Floats:
     try:
         found: Array = np.array(values, np.float32)
-    except (TypeError, ValueError):
-        raise FaultyItem(f"{name} holds something that is no number") from None
+    except (TypeError, ValueError, OverflowError):
+        raise FaultyItem(f"{name} holds something that is no number, or too large a one") from None
     return finite(found, name)
 
 
