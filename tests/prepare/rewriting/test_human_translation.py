@@ -53,7 +53,7 @@ def test_all_faulty_lines_are_listed(tmp_path):
     with pytest.raises(UserError, match="does not exist; a file of translations is wanted"):
         read_translations(tmp_path / "absent")
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(UserError, match="does not exist; a file of translations is wanted"):
+    with pytest.raises(UserError, match="cannot be read as UTF-8"):
         read_translations(path)
 
 
