@@ -105,7 +105,9 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.mark.slow
-def test_a_running_ray_cluster_is_used_and_left_running(corpus: Path, wanted: dict[str, bytes]) -> None:
+def test_a_running_ray_cluster_is_used_and_left_running(corpus: Path, wanted: dict[str, bytes],
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")   # its token is not always accepted
     temporary = tempfile.mkdtemp(prefix="ray-")   # not pytest's: names of sockets must be short
     with socket.socket() as free:
         free.bind(("", 0))
