@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import errno
 import io
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 from unimo_paddle.errors import UserError
@@ -104,6 +106,13 @@ def describe(error: OSError) -> str:
     """Return what the system refused, for which file, and what to do."""
     advice = _ADVICE.get(error.errno or 0, error.strerror or str(error))
     return f"{error.filename}: {advice}" if error.filename else advice
+
+
+def path(text: str) -> Path:
+    """Read a path of the command line, as argparse's type; an empty one, of an unset variable, is refused."""
+    if not text:
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
 
 
 def fail(message: str, status: int) -> int:

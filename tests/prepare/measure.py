@@ -17,12 +17,10 @@ from pathlib import Path
 
 from unimo_paddle.config import CorpusPlan
 from unimo_paddle.corpus import Corpus, CorpusWriter
-from unimo_paddle.prepare import engine
 from unimo_paddle.prepare import retrieval as retrieval_module
+from unimo_paddle.prepare.derive import derive
 from unimo_paddle.prepare.rewriting import run as rewriting_module
 from unimo_paddle.workers.engine import Engine
-
-derive = engine.derive
 
 
 def timed(writer, make_work, chosen, unit="pair"):

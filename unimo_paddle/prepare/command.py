@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from unimo_paddle.config import load_corpus_plan
-from unimo_paddle.console import fail, say
+from unimo_paddle.console import fail, path, say
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import write_json
 from unimo_paddle.prepare.ingest.command import add_arguments
@@ -32,7 +32,7 @@ def parser(description: str) -> argparse.ArgumentParser:
 
 
 def _scenes(this: argparse.ArgumentParser) -> None:
-    this.add_argument("--out", type=Path, required=True, help="folder of the small world")
+    this.add_argument("--out", type=path, required=True, help="folder of the small world")
     this.add_argument("--images", type=int, default=2000, help="training scenes (default 2000)")
     this.add_argument("--seed", type=int, default=1, help="the same seed gives the same bytes (default 1)")
     this.add_argument("--source", choices=("auto", "stamps", "shapes"), default="auto",
@@ -57,12 +57,12 @@ def _ingest(this: argparse.ArgumentParser) -> None:
 
 def _validate(this: argparse.ArgumentParser) -> None:
     what = this.add_mutually_exclusive_group(required=True)
-    what.add_argument("--corpus", type=Path, help="corpus: counts, coverage of each level, doubles, false positives")
-    what.add_argument("--jsonl", type=Path, help="custom data, docs/data_formats.md has the schema")
-    this.add_argument("--images", type=Path, help="jsonl: folder that image names start from (default: the file's own)")
-    this.add_argument("-c", "--config", type=Path, default=CORPUS_PLAN,
+    what.add_argument("--corpus", type=path, help="corpus: counts, coverage of each level, doubles, false positives")
+    what.add_argument("--jsonl", type=path, help="custom data, docs/data_formats.md has the schema")
+    this.add_argument("--images", type=path, help="jsonl: folder that image names start from (default: the file's own)")
+    this.add_argument("-c", "--config", type=path, default=CORPUS_PLAN,
                       help="corpus: settings with the quotas (default configs/corpus.yaml)")  # fmt: skip
-    this.add_argument("--json", type=Path, metavar="FILE", help="corpus: write the report there too")
+    this.add_argument("--json", type=path, metavar="FILE", help="corpus: write the report there too")
     this.set_defaults(run=_run_validate)
 
 
@@ -95,11 +95,11 @@ def _validate_jsonl(args: argparse.Namespace) -> int:
 
 
 def _tokenizer(this: argparse.ArgumentParser) -> None:
-    this.add_argument("--corpus", type=Path, required=True, help="corpus whose captions and texts are learnt from")
+    this.add_argument("--corpus", type=path, required=True, help="corpus whose captions and texts are learnt from")
     this.add_argument("--split", default="train", help="split to learn from (default train)")
     this.add_argument("--vocabulary", type=int, default=8000, help="tokens wanted at most (default 8000)")
     this.add_argument("--lowercase", action="store_true", help="lower-case all text, now and when it is used")
-    this.add_argument("--out", type=Path, required=True, help="folder of the tokenizer")
+    this.add_argument("--out", type=path, required=True, help="folder of the tokenizer")
     this.set_defaults(run=_run_tokenizer)
 
 
@@ -119,7 +119,7 @@ def _run_tokenizer(args: argparse.Namespace) -> int:
 
 def _plan_and_engine(this: argparse.ArgumentParser) -> None:
     """Add what rewrite and retrieve share: the settings, and where the work is done."""
-    this.add_argument("-c", "--config", type=Path, default=CORPUS_PLAN, help="settings (default configs/corpus.yaml)")
+    this.add_argument("-c", "--config", type=path, default=CORPUS_PLAN, help="settings (default configs/corpus.yaml)")
     this.add_argument("-o", "--override", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                       help="settings otherwise than in the file, e.g. negatives.word=50 seed=2")  # fmt: skip
     this.add_argument("--splits", default="train", help="splits, comma-separated (default train)")
@@ -134,10 +134,10 @@ def _engine(args: argparse.Namespace) -> Engine:
 
 
 def _rewrite(this: argparse.ArgumentParser) -> None:
-    this.add_argument("--corpus", type=Path, required=True, help="corpus with pairs")
+    this.add_argument("--corpus", type=path, required=True, help="corpus with pairs")
     this.add_argument("--levels", default="sentence,phrase,word", help="of sentence, phrase, word (default all)")
-    this.add_argument("--regions", type=Path, help="region store: what an image shows is not put in a negative")
-    this.add_argument("--translations", type=Path, help="human translations of captions or of names in them, JSONL")
+    this.add_argument("--regions", type=path, help="region store: what an image shows is not put in a negative")
+    this.add_argument("--translations", type=path, help="human translations of captions or of names in them, JSONL")
     _plan_and_engine(this)
     this.set_defaults(run=_run_rewrite)
 
@@ -152,10 +152,10 @@ def _run_rewrite(args: argparse.Namespace) -> int:
 
 
 def _retrieve(this: argparse.ArgumentParser) -> None:
-    this.add_argument("--corpus", type=Path, required=True, help="corpus with pairs")
-    this.add_argument("--images", type=Path, help="region store of the image collection")
-    this.add_argument("--texts", type=Path, help="corpus with the text collection; may be the same")
-    this.add_argument("--regions", type=Path, help="region store of the pairs' own images (default: --images)")
+    this.add_argument("--corpus", type=path, required=True, help="corpus with pairs")
+    this.add_argument("--images", type=path, help="region store of the image collection")
+    this.add_argument("--texts", type=path, help="corpus with the text collection; may be the same")
+    this.add_argument("--regions", type=path, help="region store of the pairs' own images (default: --images)")
     _plan_and_engine(this)
     this.set_defaults(run=_run_retrieve)
 
@@ -170,10 +170,10 @@ def _run_retrieve(args: argparse.Namespace) -> int:
 
 
 def _inspect(this: argparse.ArgumentParser) -> None:
-    this.add_argument("--corpus", type=Path, required=True, help="corpus with pairs")
+    this.add_argument("--corpus", type=path, required=True, help="corpus with pairs")
     this.add_argument("--pair", required=True, metavar="ID", help="id of the pair")
-    this.add_argument("--regions", type=Path, help="region store: boxes are drawn on the picture")
-    this.add_argument("-o", "--out", type=Path, help="HTML page to write (default: only the terminal)")
+    this.add_argument("--regions", type=path, help="region store: boxes are drawn on the picture")
+    this.add_argument("-o", "--out", type=path, help="HTML page to write (default: only the terminal)")
     this.set_defaults(run=_run_inspect)
 
 
@@ -185,7 +185,7 @@ def _run_inspect(args: argparse.Namespace) -> int:
 
 
 def _score_parser(this: argparse.ArgumentParser) -> None:
-    this.add_argument("--graphs", type=Path, required=True, help="captions with their true graphs, as `scenes` writes "
+    this.add_argument("--graphs", type=path, required=True, help="captions with their true graphs, as `scenes` writes "
                                                                  "them: caption_graphs.jsonl")
     this.add_argument("--limit", type=int, default=0, metavar="N", help="only the first N captions (default 0: all)")
     this.set_defaults(run=_run_score_parser)

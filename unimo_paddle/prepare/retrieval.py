@@ -14,7 +14,7 @@ from unimo_paddle.console import progress, say
 from unimo_paddle.corpus import Corpus, CorpusWriter, Neighbours, Text
 from unimo_paddle.corpus_derived import DerivedWriter, Shard, Slice, columns_of, read_slice_pairs, write_slice
 from unimo_paddle.errors import UserError
-from unimo_paddle.prepare.engine import derive
+from unimo_paddle.prepare.derive import derive
 from unimo_paddle.prepare.neighbours.embeddings import Embeddings, SentenceIndex, related
 from unimo_paddle.prepare.neighbours.images import ImageIndex
 from unimo_paddle.prepare.neighbours.ivf import Limits

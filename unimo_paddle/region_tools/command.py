@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 
-from unimo_paddle.console import fail, say
+from unimo_paddle.console import fail, path, say
 
 MANY = 1000  # images that compare and stats look at, when not told
 AT_MOST = f"look at so many images at most, evenly chosen (default: {MANY})"
@@ -18,13 +17,13 @@ def import_(parser: argparse.ArgumentParser, words: list[str]) -> int:
     from unimo_paddle.region_tools.imports.run import FORMATS, Request, import_features, read_renames
 
     parser.add_argument("--format", choices=[*FORMATS], required=True, help="see docs/regions.md")
-    parser.add_argument("--from", dest="source", type=_path, required=True,
+    parser.add_argument("--from", dest="source", type=path, required=True,
                         help="file, folder, or a release's filelist")  # fmt: skip
-    parser.add_argument("--out", type=_path, required=True, help="region store to make, or an import to go on with")
+    parser.add_argument("--out", type=path, required=True, help="region store to make, or an import to go on with")
     parser.add_argument("--family", type=_family, required=True, help="the features' family, e.g. bottom-up-attention")
-    parser.add_argument("--classes", type=_path, help="names of the classes, one a line or .json (label_to_idx)")
-    parser.add_argument("--attributes", type=_path, help="names of the attributes, likewise (attribute_to_idx)")
-    parser.add_argument("--ids", type=_path, help="`id in the files TAB id in the store`, a pair a line")
+    parser.add_argument("--classes", type=path, help="names of the classes, one a line or .json (label_to_idx)")
+    parser.add_argument("--attributes", type=path, help="names of the attributes, likewise (attribute_to_idx)")
+    parser.add_argument("--ids", type=path, help="`id in the files TAB id in the store`, a pair a line")
     parser.add_argument("--size-order", dest="order", choices=[AUTO, WIDTH_FIRST, HEIGHT_FIRST], default=AUTO,
                         help="format release: which size comes first, where the boxes do not tell")  # fmt: skip
     parser.add_argument("--skip-faulty", action="store_true", help="leave out and list what cannot be taken")
@@ -44,7 +43,7 @@ def import_(parser: argparse.ArgumentParser, words: list[str]) -> int:
 
 def compare(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """Tell how far two stores of the same images agree."""
-    parser.add_argument("stores", type=_path, nargs=2, metavar="STORE")
+    parser.add_argument("stores", type=path, nargs=2, metavar="STORE")
     parser.add_argument("--images", type=_positive, default=MANY, metavar="N", help=AT_MOST)
     args = parser.parse_args(words)
     from unimo_paddle.region_tools.compare import compare as compare_stores
@@ -57,8 +56,8 @@ def compare(parser: argparse.ArgumentParser, words: list[str]) -> int:
 
 def merge(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """Join stores of one family."""
-    parser.add_argument("stores", type=_path, nargs="+", metavar="STORE")
-    parser.add_argument("--out", type=_path, required=True, help="region store to make")
+    parser.add_argument("stores", type=path, nargs="+", metavar="STORE")
+    parser.add_argument("--out", type=path, required=True, help="region store to make")
     args = parser.parse_args(words)
     from unimo_paddle.region_tools.joining import merge as merge_stores
 
@@ -69,11 +68,11 @@ def merge(parser: argparse.ArgumentParser, words: list[str]) -> int:
 
 def subset(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """Copy some images to a store of their own."""
-    parser.add_argument("--store", type=_path, required=True, help="region store")
-    parser.add_argument("--out", type=_path, required=True, help="region store to make")
+    parser.add_argument("--store", type=path, required=True, help="region store")
+    parser.add_argument("--out", type=path, required=True, help="region store to make")
     which = parser.add_mutually_exclusive_group(required=True)
-    which.add_argument("--ids", type=_path, help="text file with one image id a line")
-    which.add_argument("--corpus", type=_path, help="corpus, with --split")
+    which.add_argument("--ids", type=path, help="text file with one image id a line")
+    which.add_argument("--corpus", type=path, help="corpus, with --split")
     parser.add_argument("--split", help="split of the corpus whose images are wanted")
     args = parser.parse_args(words)
     if (args.corpus is None) != (args.split is None):
@@ -88,8 +87,8 @@ def subset(parser: argparse.ArgumentParser, words: list[str]) -> int:
 
 def stats(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """Tell what a store holds."""
-    parser.add_argument("--store", type=_path, required=True, help="region store")
-    parser.add_argument("--histograms", type=_path, metavar="PNG", help="picture to draw")
+    parser.add_argument("--store", type=path, required=True, help="region store")
+    parser.add_argument("--histograms", type=path, metavar="PNG", help="picture to draw")
     parser.add_argument("--images", type=_positive, default=MANY, metavar="N", help=AT_MOST)
     args = parser.parse_args(words)
     from unimo_paddle.region_tools.stats import statistics
@@ -104,7 +103,7 @@ def stats(parser: argparse.ArgumentParser, words: list[str]) -> int:
 
 def verify(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """Check every shard's checksum and every number."""
-    parser.add_argument("--store", type=_path, required=True, help="region store")
+    parser.add_argument("--store", type=path, required=True, help="region store")
     args = parser.parse_args(words)
     say(f"verifying {args.store}")
     from unimo_paddle.regions import RegionStore
@@ -124,12 +123,6 @@ def run(words: list[str], tool: str) -> int:
     """Run the command that the first word names; `tool` is the tool's name."""
     command = COMMANDS[words[0]]
     return command(argparse.ArgumentParser(f"{tool} {words[0]}", description=command.__doc__), words[1:])
-
-
-def _path(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("the path is empty")
-    return Path(text)
 
 
 def _family(text: str) -> str:

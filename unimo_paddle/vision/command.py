@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from unimo_paddle.console import duration, say
+from unimo_paddle.console import duration, path, say
 
 if TYPE_CHECKING:  # the rest is loaded when a command is given
     from unimo_paddle.vision.pictures import Unreadable
@@ -25,9 +25,9 @@ def run(words: list[str], description: str) -> int:
 
 def extract(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """Extract the regions of many pictures."""
-    parser.add_argument("--detector", type=_path, required=True, help="folder `detector` of a detector's run")
+    parser.add_argument("--detector", type=path, required=True, help="folder `detector` of a detector's run")
     _add_source(parser)
-    parser.add_argument("--out", type=_path, required=True, help="region store to make or to go on with")
+    parser.add_argument("--out", type=path, required=True, help="region store to make or to go on with")
     own = "(default: as the detector's folder says)"
     parser.add_argument("--min-boxes", dest="least", type=int, metavar="N", help=f"regions kept however unsure {own}")
     parser.add_argument("--max-boxes", dest="most", type=int, metavar="N", help=f"regions kept at most {own}")
@@ -52,13 +52,13 @@ def extract(parser: argparse.ArgumentParser, words: list[str]) -> int:
 
 def show(parser: argparse.ArgumentParser, words: list[str]) -> int:
     """Draw one picture's regions."""
-    parser.add_argument("--store", type=_path, required=True, help="region store")
+    parser.add_argument("--store", type=path, required=True, help="region store")
     parser.add_argument("--image", required=True, help="image id")
     _add_source(parser)
     parser.add_argument("--threshold", type=float, default=0.2, metavar="P",
                         help="class probability above which a region is drawn (default 0.2)")  # fmt: skip
     parser.add_argument("--most", type=int, default=20, metavar="N", help="regions drawn at most (default 20)")
-    parser.add_argument("-o", "--out", type=_path, required=True, help="PNG to write")
+    parser.add_argument("-o", "--out", type=path, required=True, help="PNG to write")
     args = parser.parse_args(words)
     from unimo_paddle.regions import RegionStore
     from unimo_paddle.vision.show import require_drawable, show_regions
@@ -74,15 +74,9 @@ def show(parser: argparse.ArgumentParser, words: list[str]) -> int:
 
 def _add_source(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--corpus", type=_path, help="corpus whose images are meant")
-    source.add_argument("--images", type=_path, help="folder of pictures or tars (WebDataset), one of these, or a text "
+    source.add_argument("--corpus", type=path, help="corpus whose images are meant")
+    source.add_argument("--images", type=path, help="folder of pictures or tars (WebDataset), one of these, or a text "
                         "file that names some, one `path` or `id TAB path` a line")  # fmt: skip
-
-
-def _path(text: str) -> Path:
-    if not text:
-        raise argparse.ArgumentTypeError("the path is empty")
-    return Path(text)
 
 
 def _images(args: argparse.Namespace) -> tuple[Images, list[Unreadable]]:

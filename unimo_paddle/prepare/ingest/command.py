@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from unimo_paddle.console import say
+from unimo_paddle.console import path, say
 from unimo_paddle.corpus_shards import SPLIT, SPLIT_RULE
 from unimo_paddle.errors import UserError
 
@@ -24,26 +24,26 @@ OPTIONS = {   # format -> the options that are its own
 def add_arguments(this: argparse.ArgumentParser) -> None:
     """Add the arguments of the sub-command; options of one format are None unless given."""
     this.add_argument("format", choices=tuple(OPTIONS), help="what the source is; docs/corpora.md has each command")
-    this.add_argument("--from", dest="source", type=Path, nargs="+", required=True,
+    this.add_argument("--from", dest="source", type=path, nargs="+", required=True,
                       help="coco: captions JSON (COCO's or Karpathy's); visual-genome: the folder of its JSON files; "
                            "conceptual-captions: the TSV; sbu: the JSON, or the files of URLs and of captions; both: "
                            "or a folder of img2dataset; text: files, tars, folders; images: a folder; jsonl: the file")
-    this.add_argument("--corpus", type=Path, required=True, help="corpus to add to; made when it is not there")
+    this.add_argument("--corpus", type=path, required=True, help="corpus to add to; made when it is not there")
     this.add_argument("--split", default="train", help="split, where the source names none (default train)")
     this.add_argument("--name", help="name of the source in the corpus (default: from the file)")
     this.add_argument("--skip-faulty", action="store_true", help="leave faulty records out instead of stopping")
-    this.add_argument("--images", type=Path, help="the folder that image names start from, or of the pictures")
+    this.add_argument("--images", type=path, help="the folder that image names start from, or of the pictures")
     this.add_argument("--document", choices=("line", "file", "wikipedia"),
                       help="text: what is one document; wikipedia: an article of WikiExtractor (default line)")
-    this.add_argument("--list", type=Path, help="images: take only those that this file names, one a line")
+    this.add_argument("--list", type=path, help="images: take only those that this file names, one a line")
     this.add_argument("--first-row", type=int, choices=(0, 1),
                       help="conceptual-captions, sbu: the number of the first row's picture (default 0)")
     this.add_argument("--captions-per-image", type=int, metavar="N",
                       help="visual-genome: the phrases of the N largest regions (default: all)")
-    this.add_argument("--split-file", type=Path, help="visual-genome: split -> image ids (densecap_splits.json)")
-    this.add_argument("--exclude-coco", type=Path, metavar="FILE",
+    this.add_argument("--split-file", type=path, help="visual-genome: split -> image ids (densecap_splits.json)")
+    this.add_argument("--exclude-coco", type=path, metavar="FILE",
                       help="visual-genome: leave out the val and test pictures of Karpathy's dataset_coco.json")
-    this.add_argument("--exclude-flickr30k", type=Path, metavar="FILE",
+    this.add_argument("--exclude-flickr30k", type=path, metavar="FILE",
                       help="visual-genome, sbu: leave out the val and test pictures of dataset_flickr30k.json")
 
 

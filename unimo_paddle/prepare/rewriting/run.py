@@ -15,7 +15,7 @@ from unimo_paddle.corpus import Corpus
 from unimo_paddle.corpus_derived import DerivedWriter
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import sha256_of
-from unimo_paddle.prepare.engine import derive
+from unimo_paddle.prepare.derive import derive
 from unimo_paddle.prepare.neighbours.ivf import Limits
 from unimo_paddle.prepare.paired import require_regions
 from unimo_paddle.prepare.rewriting.english import MOST_WORDS

@@ -1,4 +1,4 @@
-"""Work for test_engine.py, in a module of its own so that spawned processes and Ray's can import it."""
+"""Work for test_derive.py, in a module of its own so that spawned processes and Ray's can import it."""
 
 import os
 import signal
@@ -11,7 +11,8 @@ from pathlib import Path
 from unimo_paddle.corpus import CorpusWriter, Pair
 from unimo_paddle.corpus_derived import DerivedWriter, Shard, Slice, columns_of, read_slice_pairs, write_slice
 from unimo_paddle.files import atomic_write
-from unimo_paddle.prepare.engine import Engine, derive
+from unimo_paddle.prepare.derive import derive
+from unimo_paddle.workers.engine import Engine
 
 PAIRS, ROWS = 57, 5   # twelve slices: the shards of pairs hold 20, 20 and 17
 

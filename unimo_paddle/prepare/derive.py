@@ -6,9 +6,7 @@ from collections.abc import Callable
 
 from unimo_paddle.console import progress
 from unimo_paddle.corpus_derived import DerivedWriter, Shard, Slice
-from unimo_paddle.workers.engine import ENGINES, Engine, map_tasks, usable_cores
-
-__all__ = ["ENGINES", "Engine", "derive", "map_tasks", "usable_cores"]
+from unimo_paddle.workers.engine import Engine, map_tasks
 
 
 def derive(writer: DerivedWriter, make_work: Callable[[], Callable[[Slice], Shard]], engine: Engine,

@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.prepare import engine_work
-from tests.prepare.engine_work import Graphs, contents, make_graphs, write_pairs
+from tests.prepare import derive_work
+from tests.prepare.derive_work import Graphs, contents, make_graphs, write_pairs
 from tests.workers.small_work import make_faulty
 from unimo_paddle.corpus import Corpus
 from unimo_paddle.errors import UserError
-from unimo_paddle.prepare.engine import Engine, map_tasks
+from unimo_paddle.workers.engine import Engine, map_tasks
 
 FIRSTS = [0, 5, 10, 15, 20, 25, 30, 35, 40, 45, 50, 55]   # of the slices
 ENGINES = [Engine("local", 2), pytest.param(Engine("ray", 2), id="ray")]
@@ -36,7 +36,7 @@ def wanted(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The whole folder as one process without mishap writes it."""
     path = write_pairs(tmp_path_factory.mktemp("one") / "c")
     make_graphs(path, Engine("local", 1), Graphs())
-    assert list(Corpus(path).graphs("train")) == [f"caption {number}"[::-1] for number in range(engine_work.PAIRS)]
+    assert list(Corpus(path).graphs("train")) == [f"caption {number}"[::-1] for number in range(derive_work.PAIRS)]
     assert len(written(path)) == 12 and {pid for _, pid in written(path)} == {os.getpid()}
     return contents(path)
 
@@ -75,7 +75,7 @@ def test_a_task_that_kills_three_workers_is_named_and_the_rest_is_kept(corpus: P
 
 def test_the_one_in_charge_is_killed_and_goes_on(corpus: Path, wanted: dict[str, bytes]) -> None:
     root = Path(__file__).parents[2]
-    command = [sys.executable, "-m", "tests.prepare.engine_work", str(corpus)]
+    command = [sys.executable, "-m", "tests.prepare.derive_work", str(corpus)]
     process = subprocess.Popen(command, cwd=root)
     wait_for(lambda: (corpus / "corpus.journal").exists() and len(written(corpus)) >= 4)
     process.send_signal(signal.SIGKILL)
