@@ -11,13 +11,14 @@ from unimo_paddle.environment import settings
 
 ROOT = str(Path(__file__).resolve().parents[1])
 TOOL = """
-import errno, sys
+import errno, os, signal, sys, time
 from unimo_paddle.console import run_tool
 from unimo_paddle.errors import UserError
 def main(words):
     if words[0] == "user": raise UserError("a.yaml:3: bad; do this")
     if words[0] == "disk": raise OSError(errno.ENOSPC, "No space left on device", "/data/x")
     if words[0] == "stop": raise KeyboardInterrupt
+    if words[0] == "term": os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)
     if words[0] == "slip": raise ZeroDivisionError
     return int(words[0])
 run_tool(main)
@@ -31,6 +32,7 @@ run_tool(main)
         ("user", 2, "error: a.yaml:3: bad; do this\n"),
         ("disk", 1, "error: /data/x: the disk is full: free some space and run the same command again\n"),
         ("stop", 130, "error: interrupted; run the same command again to go on\n"),
+        ("term", 143, "error: interrupted; run the same command again to go on\n"),
     ],
 )
 def test_exit_codes_and_messages(word, status, message):

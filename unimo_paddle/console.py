@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import errno
 import io
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -29,6 +30,10 @@ _ADVICE = {
     errno.EISDIR: "this is a folder; a file is wanted",
     errno.EMFILE: "too many open files: raise `ulimit -n`",
 }
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, as a scheduler or `timeout` sends it: everything is tidied up as after Ctrl-C."""
 
 
 def say(text: str = "") -> None:
@@ -86,12 +91,13 @@ def run_tool(main: Callable[[list[str]], int]) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # file names need not be Unicode, terminals not UTF-8
+    signal.signal(signal.SIGTERM, _terminate)
     try:
         status = main(sys.argv[1:])
     except UserError as error:
         status = fail(str(error), 2)
-    except KeyboardInterrupt:
-        status = fail("interrupted; run the same command again to go on", 130)
+    except KeyboardInterrupt as stop:
+        status = fail("interrupted; run the same command again to go on", 143 if isinstance(stop, Terminated) else 130)
     except BrokenPipeError:
         sys.stderr.close()
         status = 1
@@ -100,6 +106,10 @@ def run_tool(main: Callable[[list[str]], int]) -> NoReturn:
     with contextlib.suppress(BrokenPipeError):
         sys.stdout.flush()
     sys.exit(status)
+
+
+def _terminate(number: int, frame: object) -> NoReturn:
+    raise Terminated
 
 
 def describe(error: OSError) -> str:

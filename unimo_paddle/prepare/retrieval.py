@@ -22,6 +22,7 @@ from unimo_paddle.prepare.neighbours.sentences import sentences
 from unimo_paddle.prepare.paired import require_regions
 from unimo_paddle.prepare.sentence_encoder import load_sentence_encoder
 from unimo_paddle.regions import RegionStore
+from unimo_paddle.workers.crew import keeping_sigterm
 from unimo_paddle.workers.engine import Engine, map_tasks
 
 VERSION = 1   # of the rules here and in neighbours/; another one makes the neighbours anew
@@ -94,7 +95,7 @@ def _retrieve_texts(corpus: Corpus, split: str, plan: CorpusPlan, engine: Engine
                                      [shard.sha256 for shard in shards]]).encode()).hexdigest()
     count = _store_sentences(corpus, split, texts, key, plan)
     folder = corpus.path / "preparing" / split / "sentences"
-    encoder = load_sentence_encoder(plan.encoder)
+    encoder = keeping_sigterm(partial(load_sentence_encoder, plan.encoder))
     embeddings = Embeddings.prepare(folder, key, count, encoder)
     todo = embeddings.todo
     done = count - sum(map(len, todo))

@@ -20,6 +20,7 @@ from unimo_paddle.vision.extraction import MakeExtraction, Outcome, count_gpus
 from unimo_paddle.vision.pictures import Place, Unreadable
 from unimo_paddle.vision.settings import Choice, DetectorSettings
 from unimo_paddle.vision.slices import Images, Slice, cut, slice_size
+from unimo_paddle.workers.crew import keeping_sigterm
 from unimo_paddle.workers.engine import Engine, map_tasks, usable_cores
 
 SKIPPED_FILE = "skipped.txt"
@@ -128,7 +129,9 @@ def _run(engine: Engine, make: MakeExtraction, todo: Sequence[Slice], skipped: _
 
 def _manned(engine: Engine) -> Engine:
     """Return the engine with a worker a GPU, or without any a core, if the number was left open."""
-    return engine if engine.workers or engine.address else replace(engine, workers=count_gpus() or usable_cores())
+    if engine.workers or engine.address:
+        return engine
+    return replace(engine, workers=keeping_sigterm(count_gpus) or usable_cores())
 
 
 def _decoders(engine: Engine) -> int:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
+import threading
 import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from unimo_paddle.console import say
 from unimo_paddle.errors import UserError
 
+Made = TypeVar("Made")
 TRIALS = 3   # a task whose worker died so often is at fault itself, or there is too little memory
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
 WORKER = "UNIMO_PADDLE_WORKER"   # variable that tells a worker its number, from 0
@@ -25,6 +28,15 @@ class Reply:
     value: Any = None
     error: Exception | None = None
     ended: str = ""
+
+
+def keeping_sigterm(load: Callable[[], Made]) -> Made:
+    """Call what may load Paddle; then SIGTERM does again what it did: Paddle puts a crash report there."""
+    before = signal.getsignal(signal.SIGTERM)
+    made = load()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
+    return made
 
 
 class Runner:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from unimo_paddle.environment import available_cores
 from unimo_paddle.errors import UserError
-from unimo_paddle.workers.crew import conduct
+from unimo_paddle.workers.crew import conduct, keeping_sigterm
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -63,7 +63,7 @@ def map_tasks(engine: Engine, make_work: Callable[[], Callable[[Task], Result]],
 
         yield from conduct(LocalCrew(make_work), workers, tasks)
     else:
-        yield from map(make_work(), tasks)
+        yield from map(keeping_sigterm(make_work), tasks)
 
 
 def usable_cores(root: Path = Path("/")) -> int:

@@ -9,11 +9,12 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from unimo_paddle.workers.crew import ONE_THREAD, Reply, Runner, environment
+from unimo_paddle.workers.crew import ONE_THREAD, Reply, Runner, environment, keeping_sigterm
 
 PATIENCE = 5.0   # seconds an idle worker may take to end
 
@@ -83,7 +84,7 @@ def _serve(pipe: Connection, make_work: Callable[[], Callable[[Any], Any]], numb
     """Answer tasks until the other end closes the pipe or dies."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)   # Ctrl-C reaches all; the one in charge ends the workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    runner = Runner(make_work, number)
+    runner = Runner(partial(keeping_sigterm, make_work), number)
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             pipe.send(runner.run(pipe.recv()))

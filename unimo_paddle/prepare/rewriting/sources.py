@@ -10,15 +10,17 @@ from unimo_paddle.prepare.rewriting.back_translation import make_translators
 from unimo_paddle.prepare.rewriting.human_translation import HumanTranslations, read_translations, ways_back
 from unimo_paddle.prepare.rewriting.paraphrase import Paraphraser
 from unimo_paddle.prepare.rewriting.wordnet import WordNet
-from unimo_paddle.prepare.sentence_encoder import load_sentence_encoder
+from unimo_paddle.prepare.sentence_encoder import load_sentence_encoder, minilm_folder
 
 
 def check_sources(plan: CorpusPlan, translations: Path | None) -> None:
     """Raise UserError for what rewriting would miss only after hours: a program, a model, WordNet, a file."""
     WordNet()
     make_translators(plan.positives.translators)
-    if plan.positives.translators or translations:
+    if plan.encoder:
         load_sentence_encoder(plan.encoder)
+    elif plan.positives.translators or translations:
+        minilm_folder()
     if translations:
         say(f"{len(read_translations(translations)):,} texts with human translations in {translations}")
 

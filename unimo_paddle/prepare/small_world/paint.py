@@ -95,6 +95,7 @@ def _start(pictures: dict[str, Picture]) -> None:
 
 def _start_worker(pictures: dict[str, Picture]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)   # Ctrl-C is the parent's to answer
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _start(pictures)
 
