@@ -232,7 +232,7 @@ def pair_settings(run: PretrainRun) -> PairSettings:
     wanted."""
     data, masking, contrast = run.data, run.masking, run.objectives.contrastive > 0
     return PairSettings(
-        batch_pairs=data.batch,
+        batch_pairs=max(data.multiple, data.rows // (data.max_tokens + data.max_regions) // data.multiple * data.multiple),
         max_tokens=data.max_tokens,
         max_regions=data.max_regions,
         positives=data.positives if contrast else 0,

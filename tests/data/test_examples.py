@@ -1,11 +1,6 @@
 """What a batch is made of beside its sequences (those are tested in test_stream.py, on a corpus)."""
 
-from typing import Any
-
-import numpy as np
-
-from unimo_paddle.data.encode import TextRow
-from unimo_paddle.data.examples import Example, PairSettings, belongs
+from unimo_paddle.data.examples import PairSettings, belongs_to
 
 
 def test_candidates_in_their_order() -> None:
@@ -14,9 +9,7 @@ def test_candidates_in_their_order() -> None:
 
 
 def test_the_same_words_belong_to_each_others_images() -> None:
-    def example(image_id: str, ids: list[int]) -> Example:
-        row = TextRow(np.array(ids), np.arange(2, 2 + len(ids)), np.ones(len(ids), bool))
-        return Example("", image_id, Any, [row], [], [], [True], np.random.default_rng(0))
-
-    examples = [example("1", [0, 7, 2]), example("2", [0, 7, 2]), example("1", [0, 9, 2]), example("3", [0, 9, 8, 2])]
-    assert belongs(examples).astype(int).tolist() == [[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]
+    images, captions = ["1", "2", "1", "3"], ["A dog", "a  dog", "a cat", "a cat sits"]
+    same = [[1, 1, 1, 0], [1, 1, 0, 0], [1, 0, 1, 0], [0, 0, 0, 1]]
+    assert belongs_to(images, captions, slice(0, 4)).astype(int).tolist() == same
+    assert belongs_to(images, captions, slice(1, 3)).astype(int).tolist() == same[1:3]  # a rank's share

@@ -78,7 +78,7 @@ def test_in_batch_by_hand():
     # Two images, two texts, each of its own image; tau 1. Rows are images.
     scores = paddle.to_tensor([[2.0, 0.0], [1.0, 3.0]])
     right = paddle.to_tensor([[True, False], [False, True]])
-    term = in_batch(scores, right, 1.0)
+    term = in_batch(scores, scores.T, right, 1.0)
     by_image = math.log(1 + math.exp(-2)) + math.log(1 + math.exp(-2))  # 2 against 0, 3 against 1
     by_text = math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-3))   # 2 against 1, 3 against 0
     assert float(term.sum) == pytest.approx(by_image + by_text, rel=1e-6)
@@ -89,4 +89,4 @@ def test_in_batch_does_not_punish_another_caption_of_the_same_image():
     scores = paddle.to_tensor([[1.0, 5.0, 0.0], [5.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
     same = paddle.to_tensor([[True, True, False], [True, True, False], [False, False, True]])
     raised = paddle.to_tensor([[1.0, 9.0, 0.0], [9.0, 1.0, 0.0], [0.0, 0.0, 2.0]])
-    assert float(in_batch(raised, same, 1.0).sum) < float(in_batch(scores, same, 1.0).sum)
+    assert float(in_batch(raised, raised.T, same, 1.0).sum) < float(in_batch(scores, scores.T, same, 1.0).sum)

@@ -4,9 +4,11 @@ import numpy as np
 
 from unimo_paddle.data import masking
 from unimo_paddle.data.batch import (
+    Batch,
+    Candidates,
     ContrastPart,
     LanguagePart,
-    PairBatch,
+    Part,
     Parts,
     VisualPart,
     language_labels,
@@ -37,49 +39,60 @@ def make_text(rng: np.random.Generator, words: int) -> TextRow:
     return TextRow(ids, np.arange(2, words + 4), starts)
 
 
-def make_batch(objective: str, parts: Parts = EVERYTHING, found: tuple[int, int] = FOUND) -> PairBatch:
+def make_batch(objective: str, parts: Parts = EVERYTHING, found: tuple[int, int] = FOUND) -> Batch:
     """Three pairs of different lengths. The last lacks its last negative, the second all but its first retrieved image
     and the first its last retrieved text. found: images and texts retrieved for each."""
     rng = np.random.default_rng(5)
     images = [make_image(rng, regions) for regions, _ in SHAPES]
     texts = [make_text(rng, words) for _, words in SHAPES]
+    made: list[Part] = []
+    if parts.hides_words(objective):
+        made.append(make_language(images, texts, objective))
+    if parts.visual:
+        made.append(make_visual(images, texts))
+    if parts.contrast or parts.in_batch:
+        made.append(make_contrast(images, texts, parts, found))
+    return Batch("pair", ["a", "b", "c"], tuple(made))
+
+
+def make_contrast(
+    images: list[ImageRow], texts: list[TextRow], parts: Parts, found: tuple[int, int]
+) -> ContrastPart:
     belongs = np.eye(3, dtype=bool)
     belongs[0, 2] = belongs[2, 0] = True
     apart = [separate(len(image.features), len(text.ids)) for image, text in zip(images, texts, strict=True)]
     needs_apart = parts.in_batch or (parts.contrast and sum(found) > 0)
-    return PairBatch(
-        ids=["a", "b", "c"],
-        objective=objective,
-        language=make_language(images, texts, objective) if parts.hides_words(objective) else None,
-        visual=make_visual(images, texts) if parts.visual else None,
-        contrast=make_contrast(images, *found) if parts.contrast else None,
+    return ContrastPart(
+        candidates=make_candidates(images, *found) if parts.contrast else None,
         apart=pad(images, texts, apart) if needs_apart else None,
         belongs=belongs if parts.in_batch else None,
     )
 
 
 def make_language(images: list[ImageRow], texts: list[TextRow], objective: str) -> LanguagePart:
-    rng = np.random.default_rng(6)
+    """images: of the texts, or none at all."""
+    rng, image_rows = np.random.default_rng(6), [len(image.features) for image in images] or [0] * len(texts)
     if objective == "seq2seq":
         cut = [masking.cut_fragments(text, rng, 0.4) for text in texts]
-        reads = [image_prefix(len(i.features), c.n_source, c.n_target) for i, c in zip(images, cut, strict=True)]
+        reads = [image_prefix(rows, c.n_source, c.n_target) for rows, c in zip(image_rows, cut, strict=True)]
         hidden: list[masking.HiddenText] = list(cut)
     else:
         hidden = [masking.mask_spans(text, rng, MASK, 0.4) for text in texts]
-        reads = [bidirectional(len(i.features), len(t.ids)) for i, t in zip(images, texts, strict=True)]
+        reads = [bidirectional(rows, len(t.ids)) for rows, t in zip(image_rows, texts, strict=True)]
     sequences = pad(images, [one.text for one in hidden], reads)
-    return LanguagePart(sequences, language_labels(hidden, sequences.token_ids.shape[1]))
+    return LanguagePart(objective, sequences, language_labels(hidden, sequences.token_ids.shape[1]))
 
 
 def make_visual(images: list[ImageRow], texts: list[TextRow]) -> VisualPart:
-    rng = np.random.default_rng(7)
+    """texts: of the images, or none at all."""
+    rng, words = np.random.default_rng(7), [len(text.ids) for text in texts] or [0] * len(images)
     regions = [masking.mask_regions(image, rng, 0.4, 0.3) for image in images]
-    both = [bidirectional(len(i.features), len(t.ids)) for i, t in zip(images, texts, strict=True)]
+    both = [bidirectional(len(i.features), n) for i, n in zip(images, words, strict=True)]
     sequences = pad([one.image for one in regions], texts, both)
     return VisualPart(sequences, visual_labels(regions, images, sequences.features.shape[1]))
 
 
-def make_contrast(images: list[ImageRow], n_images: int, n_texts: int) -> ContrastPart:
+def make_candidates(images: list[ImageRow], n_images: int, n_texts: int) -> Candidates:
     rng, group = np.random.default_rng(8), 1 + POSITIVES + NEGATIVES
     joint = [(image, make_text(rng, words)) for image in images for words in range(4, 4 + group)]
     patterns = [bidirectional(len(image.features), len(text.ids)) for image, text in joint]
@@ -91,8 +104,8 @@ def make_contrast(images: list[ImageRow], n_images: int, n_texts: int) -> Contra
     if n_texts:
         is_real[0, -1] = False
     is_positive = np.array([[k <= POSITIVES or k >= group for k in range(is_real.shape[1])]] * 3)
-    return ContrastPart(
-        joint=pad([image for image, _ in joint], [text for _, text in joint], patterns),
+    return Candidates(
+        joint=pad(images, [text for _, text in joint], patterns),
         images=pad(found, [], [bidirectional(len(i.features), 0) for i in found]) if found else None,
         texts=pad([], told, [bidirectional(0, len(t.ids)) for t in told]) if told else None,
         is_positive=is_positive,

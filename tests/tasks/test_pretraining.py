@@ -10,6 +10,7 @@ import numpy as np
 import paddle
 import pytest
 
+from tests.data.view import View, view
 from tests.reference import objectives as oracle
 from tests.tasks.small_batch import (
     CLASSES,
@@ -20,14 +21,17 @@ from tests.tasks.small_batch import (
     SHAPES,
     make_batch,
     make_image,
+    make_language,
     make_text,
+    make_visual,
 )
 from unimo_paddle.config import load_run
-from unimo_paddle.data.batch import ContrastPart, PairBatch, Sequences, pad
+from unimo_paddle.data.batch import Batch, Candidates, ContrastPart, Sequences, pad
 from unimo_paddle.data.patterns import bidirectional, separate
 from unimo_paddle.engine.plan import encodings, sequences_per_pair
 from unimo_paddle.model.inputs import Inputs, to_tensors
 from unimo_paddle.model.unimo import States, Unimo, UnimoForPretraining
+from unimo_paddle.objectives.terms import LossTerm
 from unimo_paddle.tasks.pretraining import LANGUAGE, VISUAL, Pretraining, parts_for
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "pretrain_base.yaml"
@@ -45,15 +49,25 @@ def model() -> UnimoForPretraining:
     return made
 
 
+def losses(model: Any, batch: Batch, temperature: float = TEMPERATURE) -> dict[str, LossTerm]:
+    """The losses of all parts; their counts are those that were known before."""
+    work = Pretraining(model, make_batch, temperature)
+    found = {name: term for part in batch.parts for name, term in work.losses(part).items()}
+    counts = {name: count for part in batch.parts for name, count in work.counts(part).items()}
+    assert counts == {name: float(term.count) for name, term in found.items()}
+    return found
+
+
 def one_by_one(sequences: Sequences) -> Iterator[tuple[Sequences, int, int]]:
     """Each row of a batch without its padding, and the places of its first image row and first word in the batch."""
     regions, words = sequences.features.shape[1], sequences.token_ids.shape[1]
     for row, is_pad in enumerate(sequences.is_pad):
         r, t = ~is_pad[:regions], ~is_pad[regions:]
-        one = slice(row, row + 1)
+        one, times = slice(row, row + 1), len(sequences.is_pad) // max(len(sequences.features), 1)
+        image = slice(row // times, row // times + 1)
         yield (
             Sequences(
-                sequences.features[one][:, r], sequences.locations[one][:, r], sequences.token_ids[one][:, t],
+                sequences.features[image][:, r], sequences.locations[image][:, r], sequences.token_ids[one][:, t],
                 sequences.positions[one][:, t], sequences.reach[one][:, ~is_pad], sequences.group[one][:, ~is_pad],
                 is_pad[None, ~is_pad],
             ),
@@ -62,7 +76,7 @@ def one_by_one(sequences: Sequences) -> Iterator[tuple[Sequences, int, int]]:
         )  # fmt: skip
 
 
-def language_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
+def language_oracle(model: UnimoForPretraining, batch: View) -> float:
     sequences, labels = batch.language.sequences, batch.language.labels
     total, words = 0.0, sequences.token_ids.shape[1]
     for one, _, first in one_by_one(sequences):
@@ -73,7 +87,7 @@ def language_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
     return total / len(labels.rows)
 
 
-def visual_oracle(model: UnimoForPretraining, batch: PairBatch) -> tuple[float, float]:
+def visual_oracle(model: UnimoForPretraining, batch: View) -> tuple[float, float]:
     squared = crossed = 0.0
     labels, regions = batch.visual.labels, batch.visual.sequences.features.shape[1]
     for one, first, _ in one_by_one(batch.visual.sequences):
@@ -84,7 +98,7 @@ def visual_oracle(model: UnimoForPretraining, batch: PairBatch) -> tuple[float, 
     return squared / len(labels.rows), crossed / len(labels.rows)
 
 
-def contrast_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
+def contrast_oracle(model: UnimoForPretraining, batch: View) -> float:
     """A candidate at a time: what is retrieved never shares a sequence with the pair it is scored against."""
     part = batch.contrast
     joint = [float(model.match_scores(model(to_tensors(one)))) for one, _, _ in one_by_one(part.joint)]
@@ -107,7 +121,7 @@ def states_of(model: UnimoForPretraining, sequences: Sequences | None) -> list[S
     return [model(to_tensors(one)) for one, _, _ in one_by_one(sequences)] if sequences else []
 
 
-def in_batch_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
+def in_batch_oracle(model: UnimoForPretraining, batch: View) -> float:
     states = [model(to_tensors(one)) for one, _, _ in one_by_one(batch.apart)]
     scores = np.array([[float(model.match_scores_separate(image, text)) for text in states] for image in states])
     is_real = np.ones_like(batch.belongs)
@@ -119,9 +133,9 @@ def in_batch_oracle(model: UnimoForPretraining, batch: PairBatch) -> float:
 @pytest.mark.parametrize("retrieved", [FOUND, (2, 0), (0, 3), (0, 0)])
 @pytest.mark.parametrize("objective", ["bidirectional", "seq2seq"])
 def test_each_loss_is_the_oracles(model: UnimoForPretraining, objective: str, retrieved: tuple[int, int]) -> None:
-    batch = make_batch(objective, found=retrieved)
-    work = Pretraining(model, make_batch, TEMPERATURE)
-    found = {name: float(term.mean()) for name, term in work.losses(batch).items()}
+    whole = make_batch(objective, found=retrieved)
+    batch = view(whole)
+    found = {name: float(term.mean()) for name, term in losses(model, whole).items()}
     regression, classification = visual_oracle(model, batch)
     wanted = {
         LANGUAGE[objective]: language_oracle(model, batch),
@@ -132,6 +146,32 @@ def test_each_loss_is_the_oracles(model: UnimoForPretraining, objective: str, re
     }
     assert found == pytest.approx(wanted, rel=1e-4)
     assert sum(found.values()) == pytest.approx(sum(wanted.values()), rel=1e-4)
+
+
+@pytest.mark.parametrize("objective", ["bidirectional", "seq2seq"])
+def test_texts_and_images_alone(model: UnimoForPretraining, objective: str) -> None:
+    """Text alone has no image rows, an image alone no tokens; both against the oracle."""
+    rng = np.random.default_rng(2)
+    texts, images = [make_text(rng, words) for _, words in SHAPES], [make_image(rng, regions) for regions, _ in SHAPES]
+    language, visual = make_language([], texts, objective), make_visual(images, [])
+    assert language.sequences.features.shape[1] == visual.sequences.token_ids.shape[1] == 0
+    found = losses(model, Batch("text", ["a"], (language,))) | losses(model, Batch("image", ["a"], (visual,)))
+    seen = View([], language, visual, None, None, None)
+    wanted = dict(zip(VISUAL, visual_oracle(model, seen), strict=True)) | {
+        LANGUAGE[objective]: language_oracle(model, seen)
+    }
+    assert {name: float(term.mean()) for name, term in found.items()} == pytest.approx(wanted, rel=1e-4)
+
+
+def test_an_image_of_several_texts_is_read_as_its_copies_are(model: UnimoForPretraining) -> None:
+    part = view(make_batch("bidirectional", parts_for({"contrastive"}))).contrast
+    assert part
+    once, times = part.joint, len(part.joint.is_pad) // len(part.joint.features)
+    features, locations = (np.repeat(array, times, axis=0) for array in (once.features, once.locations))
+    copied = replace(once, features=features, locations=locations)
+    one, other = (model.match_scores(model(to_tensors(sequences))).numpy() for sequences in (once, copied))
+    assert times == 4 and np.ptp(one) > 0.1
+    np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -151,7 +191,7 @@ def test_an_objective_without_weight_costs_no_forward(
     calls: list[int] = []
     model.encoder.register_forward_pre_hook(lambda layer, inputs: calls.append(1))
     batch = make_batch("bidirectional", parts_for(wanted))
-    assert set(Pretraining(model, make_batch, TEMPERATURE).losses(batch)) == names
+    assert set(losses(model, batch)) == names
     assert len(calls) == forwards
 
 
@@ -178,7 +218,7 @@ def test_the_plan_counts_what_a_step_encodes(
 
     model.encoder.register_forward_pre_hook(note)
     batch = make_batch("seq2seq", parts_for(wanted), retrieved)
-    Pretraining(model, make_batch, TEMPERATURE).losses(batch)
+    losses(model, batch)
     assert sum(size for size, _, _ in encoded) == sequences_per_pair(run) * len(SHAPES)
     image, text = run.data.max_regions + 1, run.data.max_tokens
     planned = sum(one.times * one.positions for one in encodings(run).values())
@@ -200,7 +240,7 @@ def test_the_plan_counts_what_a_step_encodes(
 def test_the_gradient_reaches_what_an_objective_teaches(
     model: UnimoForPretraining, names: set[str], silent: tuple[str, ...]
 ) -> None:
-    terms = Pretraining(model, make_batch, TEMPERATURE).losses(make_batch("bidirectional", parts_for(names)))
+    terms = losses(model, make_batch("bidirectional", parts_for(names)))
     paddle.add_n([term.mean() for term in terms.values()]).backward()
     for name, parameter in model.named_parameters():
         taught = parameter.grad is not None and bool(parameter.grad.abs().sum() > 0)
@@ -237,7 +277,7 @@ def test_the_contrast_by_hand() -> None:
     rng = np.random.default_rng(0)
     images, texts = [make_image(rng, 1) for _ in range(6)], [make_text(rng, 1) for _ in range(6)]
     both, alone = [bidirectional(2, 3)] * 6, [bidirectional(2, 0)] * 2
-    part = ContrastPart(
+    part = Candidates(
         joint=pad(images, texts, both),
         images=pad(images[:2], [], alone),
         texts=pad([], texts[:2], [bidirectional(0, 3)] * 2),
@@ -246,8 +286,7 @@ def test_the_contrast_by_hand() -> None:
     )
     apart = pad(images[:2], texts[:2], [separate(2, 3)] * 2)
     model: Any = Scripted(*([math.log(power) / 2 for power in some] for some in ([1, 2, 3, 2, 2, 6], [4, 99], [5, 8])))
-    batch = PairBatch(["a", "b"], "seq2seq", None, None, part, apart, None)
-    term = Pretraining(model, make_batch, 0.5).losses(batch)["contrastive"]
+    term = losses(model, Batch("pair", ["a", "b"], (ContrastPart(part, apart, None),)), 0.5)["contrastive"]
     assert float(term.sum) == pytest.approx(-math.log(12 / 15) - math.log(12 / 18), rel=1e-5)
     assert float(term.count) == 2 and model.asked == [([2, 2, 1], [2, 1, 1]), ([2, 1, 1], [2, 3, 1])]
     term.sum.backward()
@@ -268,16 +307,16 @@ def test_retrieved_rows_learn_and_fillers_do_not(model: UnimoForPretraining, mon
 
     monkeypatch.setattr(model.encoder, "embed", keep)
     batch = make_batch("bidirectional", parts_for({"contrastive"}))
-    Pretraining(model, make_batch, TEMPERATURE).losses(batch)["contrastive"].mean().backward()
-    joint, apart, images, texts = (tensor.grad.abs().sum(axis=[1, 2]).numpy() > 0 for tensor in embedded)
-    is_real, group = batch.contrast.is_real, 1 + POSITIVES + NEGATIVES
+    losses(model, batch)["contrastive"].mean().backward()
+    apart, joint, images, texts = (tensor.grad.abs().sum(axis=[1, 2]).numpy() > 0 for tensor in embedded)
+    is_real, group = view(batch).contrast.is_real, 1 + POSITIVES + NEGATIVES
     assert np.array_equal(joint, is_real[:, :group].reshape(-1)) and apart.all()
     assert np.array_equal(images, is_real[:, group : group + FOUND[0]].reshape(-1))
     assert np.array_equal(texts, is_real[:, group + FOUND[0] :].reshape(-1))
 
 
 def test_image_and_caption_apart_do_not_read_each_other(model: UnimoForPretraining) -> None:
-    batch = make_batch("bidirectional", parts_for({"contrastive"}))
+    batch = view(make_batch("bidirectional", parts_for({"contrastive"})))
     assert batch.apart
     words = replace(batch.apart, token_ids=np.where(batch.apart.token_ids > 3, 5, batch.apart.token_ids))
     one, other = (model(to_tensors(apart)) for apart in (batch.apart, words))

@@ -1,18 +1,28 @@
 """What a run is: frozen settings, read from YAML and the command line, checked before all else."""
 
 from unimo_paddle.config.corpus import CorpusPlan
+from unimo_paddle.config.engine import (
+    OptimizerSettings,
+    ParallelSettings,
+    PrecisionSettings,
+    TrainSettings,
+    WatchSettings,
+)
 from unimo_paddle.config.load import Run, load_corpus_plan, load_run
 from unimo_paddle.config.save import differences, run_from_directory, save_run
-from unimo_paddle.config.schema import SIZES, DetectorRun, OptimizerSettings, PretrainRun, TrainSettings
+from unimo_paddle.config.schema import SIZES, DetectorRun, PretrainRun
 
 __all__ = [
     "SIZES",
     "CorpusPlan",
     "DetectorRun",
     "OptimizerSettings",
+    "ParallelSettings",
+    "PrecisionSettings",
     "PretrainRun",
     "Run",
     "TrainSettings",
+    "WatchSettings",
     "differences",
     "load_corpus_plan",
     "load_run",

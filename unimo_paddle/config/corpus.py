@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from unimo_paddle.config.schema import Faults, section, setting
+from unimo_paddle.config.setting import Faults, section, setting
 
 
 @dataclass(frozen=True)

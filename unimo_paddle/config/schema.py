@@ -7,11 +7,19 @@ happens when it is left out.
 
 from __future__ import annotations
 
-from dataclasses import MISSING, dataclass, field
+from dataclasses import MISSING, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-Faults = list[tuple[str, str]]  # (key within the section, what is wrong with it)
+from unimo_paddle.config.engine import (
+    OptimizerSettings,
+    ParallelSettings,
+    PrecisionSettings,
+    TrainSettings,
+    WatchSettings,
+    warmup_faults,
+)
+from unimo_paddle.config.setting import Faults, section, setting
 
 
 class Size(NamedTuple):
@@ -23,18 +31,6 @@ class Size(NamedTuple):
 
 
 SIZES = {"tiny": Size(2, 128, 4), "base": Size(12, 768, 12), "large": Size(24, 1024, 16)}
-
-
-def setting(default: Any, doc: str, **rule: Any) -> Any:
-    """Declare a setting. doc: meaning and unit, shown in errors; rule: at_least, above, at_most, below, choices
-    (bounds hold for each element of a tuple), and may_change: a run may be continued with another value.
-    """
-    return field(default=default, metadata={"doc": doc, **rule})
-
-
-def section(kind: Any) -> Any:
-    """Declare a group of settings that all have defaults."""
-    return field(default_factory=kind)
 
 
 @dataclass(frozen=True)
@@ -52,6 +48,10 @@ class ModelSettings:
     region_classes: int | None = setting(None, "detector classes with background; left out: as the store has",
                                              at_least=2)
     weights: Path | None = setting(None, "folder with converted weights to start from; left out: random")
+    operators: str = setting("plain", "plain: Paddle's own; native: C++ ones for a CPU, from `make operators`",
+                             choices=("plain", "native"))
+    recompute: bool = setting(False, "compute each layer twice, to keep only its input for the gradient",
+                              may_change=True)
 
     def faults(self) -> Faults:
         if self.width % self.heads:
@@ -66,7 +66,12 @@ class DataSettings:
     regions: Path = setting(MISSING, "region store of the corpus's images, from tools/extract.py")
     tokenizer: Path = setting(MISSING, "folder with tokenizer.json, or with the released three files")
     split: str = setting("train", "split of the corpus to train on")
-    batch: int = setting(32, "pairs of one step, all GPUs together", at_least=1)
+    weight: float = setting(1.0, "share of the steps that are on pairs, beside texts.weight and images.weight",
+                            at_least=0)
+    rows: int = setting(4096, "image rows and tokens of the pairs of one step, padding counted, all GPUs together",
+                        at_least=1)
+    multiple: int = setting(8, "pairs, texts and images of a step come in multiples of this, which the number of "
+                               "processes times train.accumulate divides", at_least=1)
     max_tokens: int = setting(512, "tokens of a text, [CLS] and [SEP] counted (paper: 512)", at_least=3)
     max_regions: int = setting(100, "regions of an image, [IMG] not counted (paper: 100)", at_least=1)
     positives: int = setting(1, "rewritten positives of a pair in a step, drawn from those prepared", at_least=0)
@@ -75,6 +80,25 @@ class DataSettings:
     retrieved_texts: int = setting(0, "retrieved texts of a pair in a step, drawn from those prepared", at_least=0)
     image_regions: Path | None = setting(None, "region store of the retrieved images; left out: data.regions")
     shuffle_captions: bool = setting(False, "each image gets another's captions: the control that stays at chance")
+
+
+@dataclass(frozen=True)
+class TextSettings:
+    """Text alone. Documents are packed: a row of a batch is full."""
+
+    tokens: Path | None = setting(None, "token store, from tools/prepare.py tokens; left out: no steps on text alone")
+    weight: float = setting(1.0, "share of the steps that are on text alone", at_least=0)
+    rows: int = setting(4096, "tokens of one step, padding counted, all GPUs together", at_least=1)
+    max_tokens: int = setting(512, "tokens of a packed row, [CLS] and [SEP] counted (paper: 512)", at_least=8)
+
+
+@dataclass(frozen=True)
+class ImageSettings:
+    """Images alone."""
+
+    regions: Path | None = setting(None, "region store; left out: no steps on images alone")
+    weight: float = setting(1.0, "share of the steps that are on images alone", at_least=0)
+    rows: int = setting(4096, "image rows of one step, padding counted, all GPUs together", at_least=1)
 
 
 @dataclass(frozen=True)
@@ -118,27 +142,6 @@ class ObjectiveSettings:
 
 
 @dataclass(frozen=True)
-class OptimizerSettings:
-    peak_lr: float = setting(5e-5, "highest learning rate (paper: 5e-5)", above=0)
-    warmup_steps: int = setting(0, "steps until the learning rate is at its peak", at_least=0)
-    schedule: str = setting("linear", "linear: meets at the peak; release: jumps at the end of the warm-up "
-                                      "(release.md section 9)", choices=("linear", "release"))
-    weight_decay: float = setting(0.01, "decoupled; not on biases and layer norms", at_least=0, below=1)
-    betas: tuple[float, float] = setting((0.9, 0.98), "decay of Adam's two moments", at_least=0, below=1)
-    epsilon: float = setting(1e-6, "added to the root of Adam's second moment", above=0)
-    clip_norm: float = setting(1.0, "longest gradient, as one vector over all parameters", above=0)
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    steps: int = setting(MISSING, "optimizer steps in all", at_least=1)
-    seed: int = setting(1, "of weights, order, masking and dropout", at_least=0)
-    log_every: int = setting(50, "steps between two lines on the console", at_least=1, may_change=True)
-    save_every: int = setting(1000, "steps between two checkpoints", at_least=1, may_change=True)
-    keep_last: int = setting(3, "checkpoints kept, the newest ones", at_least=1, may_change=True)
-
-
-@dataclass(frozen=True)
 class EvaluationSettings:
     split: str = setting("test", "split of the corpus to evaluate on", may_change=True)
     captions_per_image: int = setting(5, "captions of an image that take part, the first ones", at_least=1,
@@ -164,9 +167,14 @@ class PretrainRun:
     output: OutputSettings
     kind: str = setting("pretrain", "what is trained", choices=("pretrain",))
     model: ModelSettings = section(ModelSettings)
+    texts: TextSettings = section(TextSettings)
+    images: ImageSettings = section(ImageSettings)
     masking: MaskingSettings = section(MaskingSettings)
     objectives: ObjectiveSettings = section(ObjectiveSettings)
     optimizer: OptimizerSettings = section(OptimizerSettings)
+    precision: PrecisionSettings = section(PrecisionSettings)
+    parallel: ParallelSettings = section(ParallelSettings)
+    watch: WatchSettings = section(WatchSettings)
     evaluation: EvaluationSettings = section(EvaluationSettings)
 
     def faults(self) -> Faults:
@@ -178,9 +186,9 @@ class PretrainRun:
         if self.objectives.contrastive > 0 and self.data.negatives == 0:
             found.append(("data.negatives", "is 0, which leaves the contrastive loss nothing to tell apart; "
                                             "set at least 1, or objectives.contrastive to 0"))
-        if self.objectives.in_batch > 0 and self.data.batch == 1:
-            found.append(("data.batch", "is 1, which leaves the contrast within the batch no other pair; "
-                                        "set at least 2, or objectives.in_batch to 0"))
+        if self.objectives.in_batch > 0 and self.data.multiple == 1:
+            found.append(("data.multiple", "is 1, which may leave the contrast within the batch no other pair; "
+                                           "set at least 2, or objectives.in_batch to 0"))
         return found
 
 
@@ -260,14 +268,6 @@ class DetectorRun:
 
     def faults(self) -> Faults:
         return warmup_faults(self.optimizer, self.train)
-
-
-def warmup_faults(optimizer: OptimizerSettings, train: TrainSettings) -> Faults:
-    """Return what is wrong with a warm-up that leaves no step for the decay."""
-    if optimizer.warmup_steps >= train.steps:
-        return [("optimizer.warmup_steps", f"is {optimizer.warmup_steps}, which leaves nothing of the {train.steps} "
-                                           "steps; make it smaller than train.steps")]
-    return []
 
 
 KINDS = {"pretrain": PretrainRun, "detector": DetectorRun}

@@ -1,7 +1,8 @@
 """Rows -> batches: padded numpy arrays and flat label lists; paddle is not needed to make them.
 
 Legend: B examples, R image rows ([IMG] first), T text rows, D feature width, C region classes,
-G joint sequences, I retrieved images, J retrieved texts per pair, M / K labelled text / image rows of the batch.
+G joint sequences, I retrieved images, J retrieved texts per pair, M / K labelled text / image rows of the batch,
+W pairs of all ranks.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class Sequences:
 
     features: float32 [B, R, D]; locations: float32 [B, R, 5]; token_ids, positions: int64 [B, T];
     reach, group: int32 [B, R+T], the attention pattern (data/patterns.py); is_pad: bool [B, R+T].
-    Without images D is 0 too: nothing says how wide their features would have been.
+    Without images D is 0 too: nothing says how wide their features would have been. Images that several texts in a
+    row are read with are held once: features and locations may be [B / times, R, ..], image b // times is row b's.
     """
 
     features: Floats
@@ -60,22 +62,26 @@ class VisualLabels:
 
 @dataclass(frozen=True)
 class LanguagePart:
-    """Captions with words hidden and the whole image beside them: [B, ..]."""
+    """Texts with words hidden, alone or with the whole image beside them: [B, ..].
 
+    objective: how words are hidden, bidirectional or seq2seq.
+    """
+
+    objective: str
     sequences: Sequences
     labels: LanguageLabels
 
 
 @dataclass(frozen=True)
 class VisualPart:
-    """Images with regions hidden and the whole caption beside them: [B, ..]."""
+    """Images with regions hidden, alone or with the whole caption beside them: [B, ..]."""
 
     sequences: Sequences
     labels: VisualLabels
 
 
 @dataclass(frozen=True)
-class ContrastPart:
+class Candidates:
     """The candidates of each pair, nothing hidden (paper section 2).
 
     joint: [B*G, ..], rows b*G .. b*G+G-1 are pair b with its caption, its rewritten positives, its negatives.
@@ -92,21 +98,41 @@ class ContrastPart:
 
 
 @dataclass(frozen=True)
-class PairBatch:
-    """B pairs under each objective; a part is None where no objective asks for it in this step.
+class ContrastPart:
+    """What images and texts are told apart by; a field is None where no objective asks for it.
 
-    objective: how words are hidden, bidirectional or seq2seq.  apart: [B, ..], nothing hidden, image and caption do
-    not read each other: for retrieved candidates and for the contrast within the batch.  belongs: bool [B, B],
-    caption j is of image b, or says the same as one of it: for the contrast within the batch.
+    apart: [B, ..], nothing hidden, image and caption do not read each other: for retrieved candidates and for the
+    contrast within the batch.  belongs: bool [B, W], for the contrast within the batch: caption j of all W pairs of
+    the step, over all ranks, is of image b, or says the same as one of it.
     """
 
-    ids: list[str]
-    objective: str
-    language: LanguagePart | None
-    visual: VisualPart | None
-    contrast: ContrastPart | None
+    candidates: Candidates | None
     apart: Sequences | None
     belongs: Bools | None
+
+
+Part = LanguagePart | VisualPart | ContrastPart
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One rank's share of a step. Each part is one forward and one backward pass.
+
+    kind: text, image or pair; ids: of the rank's examples.
+    """
+
+    kind: str
+    ids: list[str]
+    parts: tuple[Part, ...]
+
+
+def sequences_of(part: Part) -> list[Sequences]:
+    """Return all that the encoder reads of a part."""
+    if not isinstance(part, ContrastPart):
+        return [part.sequences]
+    one = part.candidates
+    found = [one.joint, one.images, one.texts] if one else []
+    return [sequences for sequences in (*found, part.apart) if sequences is not None]
 
 
 @dataclass(frozen=True)
@@ -128,11 +154,13 @@ def pad(images: Sequence[ImageRow], texts: Sequence[TextRow], patterns: Sequence
     """Pad to the longest image and the longest text of the batch: ids and positions 1, features 0.
 
     patterns: one a row of the batch, over its own image rows and text rows, padding not counted.  images or
-    texts may be empty as a whole (text alone, images alone).  A pad row repeats the pattern of the row before
-    it, so that reach never decreases within a part; is_pad keeps everyone from reading it.
+    texts may be empty as a whole (text alone, images alone).  There may be several texts in a row to an image.  A pad
+    row repeats the pattern of the row before it, so that reach never decreases within a part; is_pad keeps everyone
+    from reading it.
     """
     size = len(patterns)
-    n_regions = np.array([len(image.features) for image in images] or [0] * size)
+    times = size // max(len(images), 1)
+    n_regions = np.repeat([len(image.features) for image in images] or [0] * size, times if images else 1)
     n_words = np.array([len(text.ids) for text in texts] or [0] * size)
     assert len(n_regions) == len(n_words) == size, (len(images), len(texts), size)
     region, word = np.arange(n_regions.max(initial=0)), np.arange(n_words.max(initial=0))

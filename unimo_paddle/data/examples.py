@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from unimo_paddle.data import masking, patterns
 from unimo_paddle.data.batch import (
+    Candidates,
     ContrastPart,
     LanguagePart,
-    PairBatch,
+    Part,
     Parts,
     Sequences,
     VisualPart,
@@ -26,7 +27,8 @@ from unimo_paddle.data.encode import Bools, ImageRow, Ints, TextRow
 class PairSettings:
     """batch_pairs: of all ranks together.  max_tokens: special tokens counted.  max_regions: [IMG] not counted.
     positives, negatives: rewrites, and retrieved_images, retrieved_texts: neighbours, sampled for each pair and step.
-    rates and overlap: paper sections 3 and 4.  parts: what is made of each pair.
+    rates and overlap: paper sections 3 and 4.  parts: what is made of each pair.  accumulate: micro-batches that
+    a rank's share is cut into.
     shuffle_captions: the control run, which must learn nothing: every image gets the captions of another one."""
 
     batch_pairs: int
@@ -42,6 +44,7 @@ class PairSettings:
     overlap: float = 0.3
     shuffle_captions: bool = False
     parts: Parts = field(default_factory=Parts)
+    accumulate: int = 1
 
     @property
     def is_positive(self) -> list[bool]:
@@ -72,22 +75,29 @@ class Example:
         return self.group[0]
 
 
-def make_batch(examples: Sequence[Example], settings: PairSettings, mask_id: int, objective: str) -> PairBatch:
-    """Make the parts that the settings ask for. objective: how this step hides words, bidirectional or seq2seq."""
-    parts = settings.parts
-    retrieved = settings.retrieved_images + settings.retrieved_texts > 0
-    # Words before regions: both draw from the example's generator.
-    language = _language(examples, settings, mask_id, objective) if parts.hides_words(objective) else None
-    visual = _visual(examples, settings) if parts.visual else None
-    return PairBatch(
-        ids=[example.id for example in examples],
-        objective=objective,
-        language=language,
-        visual=visual,
-        contrast=_contrast(examples, settings) if parts.contrast else None,
-        apart=_apart(examples) if parts.in_batch or (parts.contrast and retrieved) else None,
-        belongs=belongs(examples) if parts.in_batch else None,
-    )
+def make_parts(
+    examples: Sequence[Example], settings: PairSettings, mask_id: int, objective: str, belongs: Bools | None
+) -> Iterator[Part]:
+    """Make the parts that the settings ask for of a rank's examples, each micro-batch's before the next one's.
+
+    objective: how this step hides words, bidirectional or seq2seq; belongs: see ContrastPart, None without the contrast
+    within the batch, which looks at all micro-batches at once: its vectors are few.
+    """
+    size = len(examples) // settings.accumulate
+    is_whole = settings.accumulate == 1
+    for start in range(0, len(examples), size):
+        some = examples[start : start + size]
+        # Words before regions: both draw from the example's generator.
+        if settings.parts.hides_words(objective):
+            yield _language(some, settings, mask_id, objective)
+        if settings.parts.visual:
+            yield _visual(some, settings)
+        if settings.parts.contrast:
+            needs_apart = settings.retrieved_images + settings.retrieved_texts > 0 or (is_whole and belongs is not None)
+            apart = _apart(some) if needs_apart else None
+            yield ContrastPart(_candidates(some, settings), apart, belongs if is_whole else None)
+    if belongs is not None and not (is_whole and settings.parts.contrast):
+        yield ContrastPart(None, _apart(examples), belongs)
 
 
 def _language(examples: Sequence[Example], settings: PairSettings, mask_id: int, objective: str) -> LanguagePart:
@@ -103,7 +113,7 @@ def _language(examples: Sequence[Example], settings: PairSettings, mask_id: int,
         hidden = [masking.mask_spans(e.caption, e.rng, mask_id, settings.span_rate) for e in examples]
         reads = [_bidirectional(e.image, e.caption) for e in examples]
     sequences = pad(images, [one.text for one in hidden], reads)
-    return LanguagePart(sequences, language_labels(hidden, sequences.token_ids.shape[1]))
+    return LanguagePart(objective, sequences, language_labels(hidden, sequences.token_ids.shape[1]))
 
 
 def _visual(examples: Sequence[Example], settings: PairSettings) -> VisualPart:
@@ -113,12 +123,12 @@ def _visual(examples: Sequence[Example], settings: PairSettings) -> VisualPart:
     return VisualPart(sequences, visual_labels(regions, [e.image for e in examples], sequences.features.shape[1]))
 
 
-def _contrast(examples: Sequence[Example], settings: PairSettings) -> ContrastPart:
+def _candidates(examples: Sequence[Example], settings: PairSettings) -> Candidates:
     joint = [(example.image, text) for example in examples for text in example.group]
     images = [image for example in examples for image in example.images]
     texts = [text for example in examples for text in example.texts]
-    return ContrastPart(
-        joint=pad([i for i, _ in joint], [t for _, t in joint], [_bidirectional(i, t) for i, t in joint]),
+    return Candidates(
+        joint=pad([e.image for e in examples], [t for _, t in joint], [_bidirectional(i, t) for i, t in joint]),
         images=pad(images, [], [patterns.bidirectional(len(i.features), 0) for i in images]) if images else None,
         texts=pad([], texts, [patterns.bidirectional(0, len(t.ids)) for t in texts]) if texts else None,
         is_positive=np.array([settings.is_positive] * len(examples)),
@@ -131,11 +141,14 @@ def _apart(examples: Sequence[Example]) -> Sequences:
     return pad(images, captions, [patterns.separate(len(e.image.features), len(e.caption.ids)) for e in examples])
 
 
-def belongs(examples: Sequence[Example]) -> Bools:
-    """Tell which image i may have caption j, bool [B, B]: both of one image, or captions of the same words."""
-    of_image = _numbered([example.image_id for example in examples])
-    of_words = _numbered([example.caption.ids.tobytes() for example in examples])
-    same: Bools = (of_image[:, None] == of_image) | (of_words[:, None] == of_words)
+def belongs_to(image_ids: Sequence[str], captions: Sequence[str], own: slice) -> Bools:
+    """Tell which of W pairs' captions may belong to the images of `own`: bool [B, W], the same the other way round.
+
+    Both are of one image, or the captions are of the same words, whatever their case.
+    """
+    of_image = _numbered(image_ids)
+    of_words = _numbered([tuple(caption.lower().split()) for caption in captions])
+    same: Bools = (of_image[own, None] == of_image) | (of_words[own, None] == of_words)
     return same
 
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unimo_paddle.corpus import Corpus, Pair, Records, Rewrites
-from unimo_paddle.data.batch import PairBatch
-from unimo_paddle.data.encode import ImageRow, TextRow, encode_image, encode_text
-from unimo_paddle.data.examples import Example, PairSettings, make_batch
+from unimo_paddle.data.batch import Batch
+from unimo_paddle.data.encode import Bools, ImageRow, TextRow, encode_image, encode_text
+from unimo_paddle.data.examples import Example, PairSettings, belongs_to, make_parts
 from unimo_paddle.data.retrieved import RetrievedReader, sample
 from unimo_paddle.data.tokenizer import Tokenizer
 from unimo_paddle.errors import UserError
@@ -87,18 +87,27 @@ class PairStream:
         self._shown = _derange(self._pairs.column("image_id"), seed) if settings.shuffle_captions else {}
         self._store, self._tokenizer, self._settings, self._seed = store, tokenizer, settings, seed
         share = settings.batch_pairs // world
-        self._slice = range(rank * share, (rank + 1) * share)
+        self._own = slice(rank * share, (rank + 1) * share)
         self._order: tuple[int, NDArray[np.int64]] = (-1, np.zeros(0, np.int64))
 
-    def batch(self, step: int) -> PairBatch:
+    def batch(self, step: int) -> Batch:
         """Return this rank's pairs of the step: language bidirectional or seq2seq, by a coin for each step.
 
         Raises UserError as the region store and the corpus do when what they hold is damaged.
         """
-        examples = self._examples([step * self._settings.batch_pairs + i for i in self._slice])
-        coin = np.random.default_rng((self._seed, _OBJECTIVE, step)).random()
-        objective = "seq2seq" if coin < 0.5 else "bidirectional"
-        return make_batch(examples, self._settings, self._tokenizer.mask, objective)
+        places = [step * self._settings.batch_pairs + i for i in range(self._settings.batch_pairs)]
+        examples = self._examples(places[self._own])
+        parts = make_parts(
+            examples, self._settings, self._tokenizer.mask, objective_of(self._seed, step), self._belongs(places)
+        )
+        return Batch("pair", [example.id for example in examples], tuple(parts))
+
+    def _belongs(self, places: Sequence[int]) -> Bools | None:
+        """Compare this rank's pairs with all of the step: of the others, only their words are read."""
+        if not self._settings.parts.in_batch:
+            return None
+        drawn = [self._draw(place) for place in places]
+        return belongs_to([one.image_id for one in drawn], [one.pair.caption for one in drawn], self._own)
 
     def _examples(self, places: Sequence[int]) -> list[Example]:
         """The pairs at these places of the endless stream; their texts go to the tokenizer in one call."""
@@ -165,6 +174,11 @@ class PairStream:
             rng = np.random.default_rng((self._seed, _ORDER, epoch))
             self._order = (epoch, rng.permutation(len(self._pairs)))
         return self._order[1]
+
+
+def objective_of(seed: int, step: int) -> str:
+    """Return how a step hides words, by a coin: bidirectional or seq2seq (paper section 4)."""
+    return "seq2seq" if np.random.default_rng((seed, _OBJECTIVE, step)).random() < 0.5 else "bidirectional"
 
 
 def _derange(image_ids: Sequence[str], seed: int) -> dict[str, int]:

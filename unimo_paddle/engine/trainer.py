@@ -7,17 +7,17 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Protocol
 
 import numpy as np
 import paddle
-from paddle import Tensor, nn
+from paddle import nn
 
 from unimo_paddle.console import say
-from unimo_paddle.distributed import world_size
+from unimo_paddle.distributed import rank, world_size
 from unimo_paddle.engine.checkpoint import Checkpoints, model_arrays, restore_model
 from unimo_paddle.engine.log import Log, StepRecord
 from unimo_paddle.engine.optimizer import Adam
@@ -25,19 +25,35 @@ from unimo_paddle.errors import UserError
 from unimo_paddle.objectives.terms import LossTerm
 
 
+class Batch(Protocol):
+    """One rank's share of a step. parts: each is one forward and one backward pass, so that what a pass keeps for its
+    gradient is kept for one part at a time. ids: names of the examples, counted for the speed and named in errors."""
+
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+
+    @property
+    def parts(self) -> Sequence[Any]: ...
+
+
 class Work(Protocol):
     """What is trained. batch(step) must be a pure function of the step, or a resumed run is another one.
 
-    A batch may have `ids`, the names of its examples: they are counted for the speed and named when a loss fails.
-    losses(batch) runs the model forward; which objectives it returns may differ from step to step.
+    counts(part): by loss, how many labels it sums over, known before any forward: the sums of all parts, over all
+    ranks, divide each part's loss. losses(part) runs the model forward; which there are may differ between steps.
     """
 
     @property
     def model(self) -> nn.Layer: ...
 
-    def batch(self, step: int) -> Any: ...
+    def batch(self, step: int) -> Batch: ...
 
-    def losses(self, batch: Any) -> Mapping[str, LossTerm]: ...
+    def counts(self, part: Any) -> Mapping[str, float]: ...
+
+    def losses(self, part: Any) -> Mapping[str, LossTerm]: ...
 
 
 class Trainer:
@@ -99,38 +115,53 @@ class Trainer:
     def train_step(self, step: int) -> StepRecord:
         """Make update number `step`, counted from 0.
 
-        Dropout is drawn from (seed, step) alone, so that a resumed run goes on bitwise as one never interrupted.
+        Dropout is drawn from (seed, step, rank, part) alone, so that a resumed run goes on bitwise as one never
+        interrupted.
         """
         begun = time.monotonic()
         batch = self.work.batch(step)
         data_seconds = time.monotonic() - begun
-        paddle.seed(int(np.random.SeedSequence((self.seed, step)).generate_state(1)[0]))
-        means = {name: term.mean() for name, term in self.work.losses(batch).items()}
-        values = {name: float(mean) for name, mean in means.items()}
-        self._require_finite(step, batch, values)
-        total = self._total(means)
-        loss = 0.0 if total is None else float(total)
-        if total is not None:
-            total.backward()
+        counts = self._counts(batch)
+        sums = dict.fromkeys(counts, 0.0)
+        for number, part in enumerate(batch.parts):
+            seed = np.random.SeedSequence((self.seed, step, rank(), number))
+            paddle.seed(int(seed.generate_state(1)[0]))
+            terms = self.work.losses(part)
+            for name, term in terms.items():
+                sums[name] += float(term.sum)
+            self._require_finite(step, batch, sums)
+            self._backward(terms, counts)
+        values = {name: total / max(counts[name], 1) for name, total in sums.items()}
         rate = self.rate(step)
         norm = self.optimizer.step(rate)
         self._require_finite(step, batch, {"the gradient of all objectives together": norm})
-        ids = getattr(batch, "ids", ())
         seconds = time.monotonic() - begun
-        return StepRecord(step + 1, loss, values, rate, norm, len(ids), seconds, data_seconds)
+        loss = sum(self.weights[name] * value for name, value in values.items() if self.weights[name])
+        return StepRecord(step + 1, loss, values, rate, norm, len(batch.ids), seconds, data_seconds)
 
-    def _total(self, means: Mapping[str, Tensor]) -> Tensor | None:
-        """Return the weighted sum; an objective without weight stays out, for 0 times infinity is no number."""
-        unknown = means.keys() - self.weights.keys()
+    def _counts(self, batch: Batch) -> dict[str, float]:
+        """Return how many labels each loss has in this step."""
+        counts: dict[str, float] = {}
+        for part in batch.parts:
+            for name, count in self.work.counts(part).items():
+                counts[name] = counts.get(name, 0.0) + count
+        unknown = counts.keys() - self.weights.keys()
         assert not unknown, f"objectives without a weight: {sorted(unknown)}"
-        parts = [self.weights[name] * mean for name, mean in means.items() if self.weights[name]]
-        return paddle.add_n(parts) if parts else None
+        return counts
 
-    def _require_finite(self, step: int, batch: Any, values: Mapping[str, float]) -> None:
+    def _backward(self, terms: Mapping[str, LossTerm], counts: Mapping[str, float]) -> None:
+        """Add one part's gradients; an objective without weight stays out, for 0 times infinity is no number."""
+        shares = [
+            term.sum * (self.weights[name] / max(counts[name], 1)) for name, term in terms.items() if self.weights[name]
+        ]
+        if shares:
+            paddle.add_n(shares).backward()
+
+    def _require_finite(self, step: int, batch: Batch, values: Mapping[str, float]) -> None:
         bad = [f"{name} ({value})" for name, value in values.items() if not math.isfinite(value)]
         if not bad:
             return
-        ids = list(getattr(batch, "ids", ()))
+        ids = list(batch.ids)
         shown = ", ".join(map(str, ids[:8])) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
         raise UserError(
             f"step {step + 1} is not finite in {', '.join(bad)}; examples: {shown or 'unnamed'}. It was not made; "

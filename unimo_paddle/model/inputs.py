@@ -18,6 +18,7 @@ class Inputs:
 
     features: float [B, R, D]; locations: float [B, R, 5] (x1/W, y1/H, x2/W, y2/H, area share);
     token_ids, positions: int64 [B, T]; reach, group: int32 [B, S]; is_pad: bool [B, S].
+    Images that several texts in a row are read with are held once, [B / times, R, ..]: see data/batch.py.
     """
 
     features: Tensor

@@ -77,7 +77,10 @@ class Unimo(nn.Layer):
         of tensors without elements fail."""
         parts = []
         if seqs.features.shape[1]:
-            parts.append(self.embed_image(seqs.features, seqs.locations))
+            image = self.embed_image(seqs.features, seqs.locations)
+            times = seqs.is_pad.shape[0] // image.shape[0]
+            # Several texts of one image: it is embedded once.
+            parts.append(paddle.repeat_interleave(image, times, axis=0) if times > 1 else image)
         if seqs.token_ids.shape[1]:
             parts.append(self.embed_text(seqs.token_ids, seqs.positions))
         x_BSH = parts[0] if len(parts) == 1 else paddle.concat(parts, axis=1)
@@ -143,12 +146,6 @@ class UnimoForPretraining(nn.Layer):
         """Return float [B] for image b of the one against text b of the other, encoded apart (paper, section 2)."""
         image = self.poolers.pool_image(image_states.image)
         return self.match_head(image, self.poolers.pool_text(text_states.text))
-
-    def match_all(self, image_states: States, text_states: States) -> Tensor:
-        """Return float [I, T]: every image of the one with every text of the other, encoded apart."""
-        return self.match_head.all_pairs(
-            self.poolers.pool_image(image_states.image), self.poolers.pool_text(text_states.text)
-        )
 
 
 def take_rows(states: Tensor, rows: Tensor) -> Tensor:

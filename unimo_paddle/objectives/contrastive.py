@@ -29,12 +29,12 @@ def cmcl(scores: Tensor, is_positive: Tensor, is_real: Tensor, temperature: floa
     return LossTerm(loss.sum(), counts.sum())
 
 
-def in_batch(scores: Tensor, is_positive: Tensor, temperature: float) -> LossTerm:
-    """The same loss with the other pairs of the batch as negatives: each image against all texts, each text against
-    all images. Not in the paper; it aligns the two encoders from scratch, where hard negatives alone start slowly.
+def in_batch(of_images: Tensor, of_texts: Tensor, belongs: Tensor, temperature: float) -> LossTerm:
+    """The same loss with the step's other pairs as negatives: each image against all texts, each text against all
+    images. Not in the paper; it aligns the two encoders from scratch, where hard negatives alone start slowly.
 
-    scores: float [B, B], image b with text j, encoded apart; is_positive: bool [B, B], text j is of image b.
+    of_images, of_texts: float [B, W], this rank's B images with the texts of all W pairs of the step, and its B texts
+    with all images, encoded apart; belongs: bool [B, W], pair b and pair j may be swapped.
     """
-    all_real = paddle.ones_like(is_positive)
-    of_images = cmcl(scores, is_positive, all_real, temperature)
-    return of_images + cmcl(scores.T, is_positive.T, all_real, temperature)
+    all_real = paddle.ones_like(belongs)
+    return cmcl(of_images, belongs, all_real, temperature) + cmcl(of_texts, belongs, all_real, temperature)

@@ -1,4 +1,4 @@
-"""Pretraining on image-text pairs: language, vision and contrast from one batch (paper sections 2 to 4)."""
+"""Pretraining on texts, images and pairs of them: language, vision and contrast (paper sections 2 to 4)."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from collections.abc import Callable, Collection
 import paddle
 from paddle import Tensor
 
-from unimo_paddle.data.batch import ContrastPart, LanguagePart, PairBatch, Parts, VisualPart
+from unimo_paddle.data.batch import Batch, Candidates, ContrastPart, LanguagePart, Part, Parts, VisualPart
+from unimo_paddle.distributed import gather_rows
 from unimo_paddle.model.inputs import to_tensors
 from unimo_paddle.model.unimo import States, UnimoForPretraining
 from unimo_paddle.objectives import contrastive, language, visual
 from unimo_paddle.objectives.terms import LossTerm
 
-LANGUAGE = {"bidirectional": "masked_language", "seq2seq": "seq2seq"}  # the batch's objective -> the loss's name
+LANGUAGE = {"bidirectional": "masked_language", "seq2seq": "seq2seq"}  # how words are hidden -> the loss's name
 VISUAL = ("region_regression", "region_classification")
 
 
@@ -31,26 +32,27 @@ def parts_for(losses: Collection[str]) -> Parts:
 class Pretraining:
     """What the trainer works on. batch(step): its parts say which losses there are; an absent one costs nothing."""
 
-    def __init__(
-        self, model: UnimoForPretraining, batch: Callable[[int], PairBatch], temperature: float
-    ) -> None:
+    def __init__(self, model: UnimoForPretraining, batch: Callable[[int], Batch], temperature: float) -> None:
         self.model, self.batch, self.temperature = model, batch, temperature
 
-    def losses(self, batch: PairBatch) -> dict[str, LossTerm]:
-        """Run the model once for each part of the batch; return its losses by name."""
-        losses: dict[str, LossTerm] = {}
-        if batch.language:
-            losses[LANGUAGE[batch.objective]] = self.language(batch.language)
-        if batch.visual:
-            losses.update(self.visual(batch.visual))
-        joint = self.model.match_scores(self.model(to_tensors(batch.contrast.joint))) if batch.contrast else None
-        apart = self.model(to_tensors(batch.apart)) if batch.apart else None
-        if batch.contrast and joint is not None:
-            losses["contrastive"] = self.contrast(batch.contrast, joint, apart)
-        if batch.belongs is not None and apart:
-            scores = self.model.match_all(apart, apart)
-            losses["in_batch"] = contrastive.in_batch(scores, paddle.to_tensor(batch.belongs), self.temperature)
-        return losses
+    def counts(self, part: Part) -> dict[str, int]:
+        """Return how many labels each loss of the part sums over: the count of its LossTerm, before any forward."""
+        if isinstance(part, LanguagePart):
+            return {LANGUAGE[part.objective]: len(part.labels.rows)}
+        if isinstance(part, VisualPart):
+            return dict.fromkeys(VISUAL, len(part.labels.rows))
+        counts = {}
+        if part.candidates:
+            counts["contrastive"] = int((part.candidates.is_positive & part.candidates.is_real).any(axis=1).sum())
+        if part.belongs is not None:
+            counts["in_batch"] = 2 * len(part.belongs)
+        return counts
+
+    def losses(self, part: Part) -> dict[str, LossTerm]:
+        """Run the model on one part of a batch; return its losses by name."""
+        if isinstance(part, LanguagePart):
+            return {LANGUAGE[part.objective]: self.language(part)}
+        return self.visual(part) if isinstance(part, VisualPart) else self.contrasts(part)
 
     def language(self, part: LanguagePart) -> LossTerm:
         """Return the cross-entropy of the hidden words; the sequences' reach says who may read them."""
@@ -68,15 +70,25 @@ class Pretraining:
         )
         return dict(zip(VISUAL, terms, strict=True))
 
-    def contrast(self, part: ContrastPart, joint: Tensor, apart: States | None) -> LossTerm:
+    def contrasts(self, part: ContrastPart) -> dict[str, LossTerm]:
+        """Return the contrast with each pair's own candidates and that with the other pairs, as far as asked for."""
+        losses = {}
+        apart = self.model(to_tensors(part.apart)) if part.apart else None
+        if part.candidates:
+            losses["contrastive"] = self.contrast(part.candidates, apart)
+        if part.belongs is not None and apart:
+            losses["in_batch"] = self.in_batch(apart, paddle.to_tensor(part.belongs))
+        return losses
+
+    def contrast(self, part: Candidates, apart: States | None) -> LossTerm:
         """Return the contrastive loss over each pair's candidates: the original, its positives, its hard negatives
         encoded jointly, and what was retrieved for it, encoded apart from it (paper section 2).
 
-        joint: float [B*G], scores of the joint sequences; apart: states of the pairs' own images and captions, which
-        retrieved candidates are scored against, None when there are none.
+        apart: states of the pairs' own images and captions, which retrieved candidates are scored against, None when
+        there are none.
         """
         pairs = len(part.is_real)
-        scores = joint.reshape([pairs, -1])
+        scores = self.model.match_scores(self.model(to_tensors(part.joint))).reshape([pairs, -1])
         if part.images and apart:
             found = self.model(to_tensors(part.images))
             images = self.model.match_scores_separate(found, _first_rows(apart, len(found.image) // pairs))
@@ -88,6 +100,16 @@ class Pretraining:
         return contrastive.cmcl(
             scores, paddle.to_tensor(part.is_positive), paddle.to_tensor(part.is_real), self.temperature
         )
+
+    def in_batch(self, apart: States, belongs: Tensor) -> LossTerm:
+        """Return the contrast of this rank's B pairs with all W pairs of the step: images against captions, and back.
+
+        Vectors travel between ranks, with their gradients, states do not.  belongs: bool [B, W].
+        """
+        images, texts = self.model.poolers.pool_image(apart.image), self.model.poolers.pool_text(apart.text)
+        of_images = self.model.match_head.all_pairs(images, gather_rows(texts))
+        of_texts = self.model.match_head.all_pairs(gather_rows(images), texts).T
+        return contrastive.in_batch(of_images, of_texts, belongs, self.temperature)
 
 
 def _first_rows(states: States, times: int) -> States:

@@ -39,6 +39,12 @@ class DetectorBatch:
     boxes: list[Floats]
     labels: list[NDArray[np.int32]]
     attributes: list[Floats] = field(default_factory=list)
+    kind = "picture"
+
+    @property
+    def parts(self) -> tuple[DetectorBatch]:
+        """Return the batch itself: one forward pass."""
+        return (self,)
 
 
 class SceneOrder:

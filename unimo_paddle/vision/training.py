@@ -7,7 +7,6 @@ from typing import Any
 
 import paddle
 from numpy.typing import NDArray
-from paddle import Tensor
 
 from unimo_paddle.objectives.terms import LossTerm
 from unimo_paddle.vision.attributes import LOSS_WEIGHT
@@ -35,16 +34,16 @@ class DetectorWork:
         self.model, self.batch = model, batch
         self._levels = "maps" if is_frozen else "image"
 
+    def counts(self, batch: DetectorBatch) -> dict[str, float]:
+        """Return 1 for each loss: how many anchors and proposals are judged is only known once they were drawn."""
+        names = [name for name in LOSS_NAMES.values() if name != "region_attributes" or batch.attributes]
+        return dict.fromkeys(names, 1.0)
+
     def losses(self, batch: DetectorBatch) -> dict[str, LossTerm]:
-        """Run the detector; each term's sum / count is PaddleDetection's own mean."""
+        """Run the detector; each term is PaddleDetection's own mean."""
         found = self.model.training_losses(self._inputs(batch))
-        regions = sum(len(labels) for labels in self.model.bbox_head.get_assigned_targets()[0])
-        counts = {
-            "rpn": self.model.rpn_head.rpn_target_assign.batch_size_per_im * len(batch.ids),
-            "bbox": regions,
-            "attributes": self.model.bbox_head.attribute_labels,
-        }
-        return {LOSS_NAMES[name]: _term(mean, counts[name.split("_")[1]]) for name, mean in found.items()}
+        # .sum(): some of their losses are [1], not []
+        return {LOSS_NAMES[name]: LossTerm(mean.sum(), paddle.to_tensor(1.0)) for name, mean in found.items()}
 
     def _inputs(self, batch: DetectorBatch) -> dict[str, object]:
         """Return the batch under PaddleDetection's names, as tensors."""
@@ -57,7 +56,3 @@ class DetectorWork:
             **{name: [paddle.to_tensor(part) for part in parts] for name, parts in lists.items()},
         }
 
-
-def _term(mean: Tensor, count: float) -> LossTerm:
-    number = paddle.to_tensor(float(count))
-    return LossTerm(mean.sum() * number, number)  # .sum(): some of their losses are [1], not []

@@ -1,0 +1,40 @@
+"""The parts of a batch by name, as the tests look at them."""
+
+from dataclasses import dataclass
+
+from unimo_paddle.data.batch import (
+    Batch,
+    Candidates,
+    ContrastPart,
+    LanguagePart,
+    Sequences,
+    VisualPart,
+)
+from unimo_paddle.data.encode import Bools
+
+
+@dataclass(frozen=True)
+class View:
+    """A batch with at most one part of each sort; None where a part is not made."""
+
+    ids: list[str]
+    language: LanguagePart | None
+    visual: VisualPart | None
+    contrast: Candidates | None
+    apart: Sequences | None
+    belongs: Bools | None
+
+    @property
+    def objective(self) -> str:
+        assert self.language
+        return self.language.objective
+
+
+def view(batch: Batch) -> View:
+    """Return the batch's parts by name; AssertionError when there are two of a sort."""
+    by_sort: dict[type, object] = {type(part): part for part in batch.parts}
+    assert len(by_sort) == len(batch.parts), "accumulated batches have several parts of a sort"
+    language, visual, contrast = (by_sort.get(sort) for sort in (LanguagePart, VisualPart, ContrastPart))
+    assert contrast is None or isinstance(contrast, ContrastPart)
+    fields = (contrast.candidates, contrast.apart, contrast.belongs) if contrast else (None, None, None)
+    return View(batch.ids, language, visual, *fields)

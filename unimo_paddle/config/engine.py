@@ -1,0 +1,76 @@
+"""Settings of the training loop, whatever is trained: steps, optimizer, precision, processes, what is watched."""
+
+
+from __future__ import annotations
+
+from dataclasses import MISSING, dataclass
+
+from unimo_paddle.config.setting import Faults, setting
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    peak_lr: float = setting(5e-5, "highest learning rate (paper: 5e-5)", above=0)
+    warmup_steps: int = setting(0, "steps until the learning rate is at its peak", at_least=0)
+    schedule: str = setting("linear", "linear: meets at the peak; release: jumps at the end of the warm-up "
+                                      "(release.md section 9)", choices=("linear", "release"))
+    weight_decay: float = setting(0.01, "decoupled; not on biases and layer norms", at_least=0, below=1)
+    betas: tuple[float, float] = setting((0.9, 0.98), "decay of Adam's two moments", at_least=0, below=1)
+    epsilon: float = setting(1e-6, "added to the root of Adam's second moment", above=0)
+    clip_norm: float = setting(1.0, "longest gradient, as one vector over all parameters", above=0)
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    steps: int = setting(MISSING, "optimizer steps in all", at_least=1)
+    seed: int = setting(1, "of weights, order, masking and dropout", at_least=0)
+    log_every: int = setting(50, "steps between two lines on the console", at_least=1, may_change=True)
+    save_every: int = setting(1000, "steps between two checkpoints", at_least=1, may_change=True)
+    keep_last: int = setting(3, "checkpoints kept, the newest ones", at_least=1, may_change=True)
+    accumulate: int = setting(1, "micro-batches that a process's share of a step is cut into", at_least=1,
+                              may_change=True)
+
+
+@dataclass(frozen=True)
+class PrecisionSettings:
+    """Mixed precision, on a GPU only. float32 stays for layer norms, softmax, losses and the optimizer's masters."""
+
+    level: str = setting("O0", "O0: float32; O1: matrix products in half precision; O2: weights too, with masters",
+                         choices=("O0", "O1", "O2"))
+    dtype: str = setting("float16", "float16, scaled (V100), or bfloat16 (A100 and later)",
+                         choices=("float16", "bfloat16"))
+    scale: float = setting(2.0**15, "loss scale of float16 to start with", at_least=1)
+    growth_steps: int = setting(1000, "steps without overflow until the scale doubles", at_least=1)
+
+
+@dataclass(frozen=True)
+class ParallelSettings:
+    """Several processes, started by fleetrun. Data are always shared out; what else is, is set here."""
+
+    sharding: int = setting(1, "neighbouring processes that share Adam's moments among them", at_least=1)
+    group_sharded: int = setting(0, "group sharding, on GPUs only: 1 moments, 2 gradients, 3 weights too; 0: none",
+                                 at_least=0, at_most=3)
+
+
+@dataclass(frozen=True)
+class WatchSettings:
+    """What is looked at while a run goes on, beside its losses. Nothing of it changes the run."""
+
+    probe_every: int = setting(0, "steps between two probes: retrieval, pictures, captions; 0: none", at_least=0,
+                               may_change=True)
+    probe_pairs: int = setting(64, "held-out pairs (evaluation.split) that a probe looks at", at_least=2,
+                               may_change=True)
+    keep_best: str | None = setting(None, "probe by which the best checkpoint is kept, e.g. image_to_text_R@1",
+                                    may_change=True)
+    profile: tuple[int, ...] = setting((), "first and last step that paddle.profiler records; empty: none", at_least=0,
+                                       may_change=True)
+    peak_tflops: float | None = setting(None, "of one device, for the utilisation (MFU); left out: of known GPUs",
+                                        above=0, may_change=True)
+
+
+def warmup_faults(optimizer: OptimizerSettings, train: TrainSettings) -> Faults:
+    """Return what is wrong with a warm-up that leaves no step for the decay."""
+    if optimizer.warmup_steps >= train.steps:
+        return [("optimizer.warmup_steps", f"is {optimizer.warmup_steps}, which leaves nothing of the {train.steps} "
+                                           "steps; make it smaller than train.steps")]
+    return []
