@@ -5,13 +5,17 @@ WORLD := work/small_world
 SCENES := 2000
 SOURCE := auto
 SLOW := .venv-slow/bin/python
+FULL := work/small_world_full
 
-.PHONY: help setup demo demo-control bench-extract test test-slow lint clean
+.PHONY: help setup demo demo-control demo-full bench-extract operators bench test test-slow lint clean
 
 help:
 	@echo "make demo          scenes -> regions -> pretraining -> retrieval on held-out pictures, end to end"
 	@echo "make demo-control  the same pretraining with captions of other pictures: must stay at chance (after make demo)"
+	@echo "make demo-full     all objectives on texts, images and pairs, half an hour of training (after make demo; Debian)"
 	@echo "make bench-extract extraction against PaddleDetection's own loop, as a ratio (after make demo)"
+	@echo "make operators     C++ operators for training on this CPU, for model.operators=native (needs g++)"
+	@echo "make bench         a training step against PyTorch's, as ratios (10 minutes, 14 GB of memory; makes .venv-slow)"
 	@echo "make test          the tests: CPU, no network, minutes"
 	@echo "make test-slow     the long ones too: live comparison with transformers and PyTorch (in .venv-slow)"
 	@echo "make lint          ruff and mypy"
@@ -41,9 +45,42 @@ demo-control: setup
 	$(PY) tools/evaluate.py -c configs/pretrain_tiny.yaml --weights runs/pretrain_tiny-data.shuffle_captions=true \
 	    -o evaluation.encoding=joint
 
+# All objectives on all three kinds of data: the small world's pairs, scenes without captions, and the descriptions of
+# Debian's packages, which also are what is retrieved. One step that is done already is quick.
+demo-full: setup $(FULL)/descriptions.txt
+	$(PY) tools/prepare.py scenes --out $(FULL)/scenes --images $(SCENES) --source $(SOURCE) --seed 2
+	$(PY) tools/prepare.py ingest images --from $(FULL)/scenes/images/train --corpus $(FULL)/images
+	$(PY) tools/extract.py --detector runs/detector_small_world/detector --corpus $(FULL)/images --out $(FULL)/regions
+	$(PY) tools/prepare.py ingest coco --from $(WORLD)/scenes/coco/dataset.json --images $(WORLD)/scenes/images \
+	    --corpus $(FULL)/corpus
+	$(PY) tools/prepare.py ingest text --from $(FULL)/descriptions.txt --corpus $(FULL)/corpus
+	$(PY) tools/prepare.py rewrite --corpus $(FULL)/corpus --regions $(WORLD)/regions -o positives.translators=apertium:spa
+	$(PY) tools/prepare.py retrieve --corpus $(FULL)/corpus --images $(FULL)/regions --texts $(FULL)/corpus \
+	    --regions $(WORLD)/regions
+	$(PY) tools/prepare.py tokenizer --corpus $(FULL)/corpus --vocabulary 4000 --lowercase --out $(FULL)/tokenizer
+	$(PY) tools/prepare.py tokens --corpus $(FULL)/corpus --tokenizer $(FULL)/tokenizer --out $(FULL)/tokens
+	$(PY) tools/train.py -c configs/pretrain_small_world.yaml
+	$(PY) tools/evaluate.py -c configs/pretrain_small_world.yaml --weights runs/pretrain_small_world
+
+# One line a package: the long description, its paragraphs joined.
+$(FULL)/descriptions.txt:
+	@ls /var/lib/apt/lists/*Translation-en* >/dev/null 2>&1 || { echo "run apt-get update first: it brings the texts"; exit 1; }
+	mkdir -p $(FULL)
+	/usr/lib/apt/apt-helper cat-file /var/lib/apt/lists/*Translation-en* | awk '/^Description-en:/ {text = ""} \
+	    /^ / {sub(/^ +/, ""); if ($$0 != ".") text = text " " $$0} \
+	    /^$$/ {if (length(text) > 40) print substr(text, 2); text = ""}' | LC_ALL=C sort -u > $@.part
+	mv $@.part $@
+
 # Extraction against PaddleDetection's own loop, as a ratio (after make demo).
 bench-extract: setup
 	$(PY) -m tests.bench.extraction_speed --detector runs/detector_small_world/detector --images $(WORLD)/scenes/images
+
+operators: setup
+	@$(PY) -m unimo_paddle.operators.build
+
+# A training step against PyTorch's, in turns; the ratios count.
+bench: operators .venv-slow/.installed
+	$(PY) -m tests.bench.step_speed --torch-python $(SLOW)
 
 test:
 	@sh tools/setup.sh test

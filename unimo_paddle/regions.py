@@ -76,6 +76,11 @@ class RegionStore:
     def __contains__(self, image_id: object) -> bool:
         return self._index.find(image_id) is not None
 
+    def count(self, image_id: str) -> int:
+        """Return how many regions an image has, 0 when it is not stored."""
+        place = self._index.find(image_id)
+        return place.rows.stop - place.rows.start if place else 0
+
     def feature_statistics(self, images: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return mean and deviation of the features over the regions of at most `images` images, evenly chosen.
 

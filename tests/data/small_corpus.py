@@ -11,7 +11,8 @@ from unimo_paddle.regions import Regions, RegionStore, RegionStoreWriter, StoreM
 
 IMAGES, CAPTIONS, SENTENCES = 7, 3, 40
 SETTINGS = PairSettings(
-    batch_pairs=4, max_tokens=40, max_regions=5, positives=2, negatives=3, retrieved_images=2, retrieved_texts=3
+    rows=100, multiple=4,  # four pairs a step, of up to 25 rows each
+    max_tokens=40, max_regions=5, positives=2, negatives=3, retrieved_images=2, retrieved_texts=3
 )
 
 

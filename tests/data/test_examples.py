@@ -4,7 +4,7 @@ from unimo_paddle.data.examples import PairSettings, belongs_to
 
 
 def test_candidates_in_their_order() -> None:
-    settings = PairSettings(1, 9, 9, positives=1, negatives=2, retrieved_images=1, retrieved_texts=2)
+    settings = PairSettings(99, 1, 9, 9, positives=1, negatives=2, retrieved_images=1, retrieved_texts=2)
     assert settings.is_positive == [True, True, False, False, True, True, True]
 
 

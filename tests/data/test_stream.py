@@ -102,10 +102,19 @@ def test_a_batch_is_a_pure_function_of_seed_and_step(make: Any) -> None:
 
 
 def test_an_epoch_visits_each_pair_once_and_the_next_one_in_another_order(make: Any) -> None:
-    stream, total = make(), IMAGES * CAPTIONS
-    seen = [number for step in range(12) for number in numbers(stream.batch(step).ids)]
-    assert sorted(seen[:total]) == sorted(seen[total : 2 * total]) == list(range(total))
-    assert seen[:total] != seen[total : 2 * total]
+    stream, steps, left_out = make(), IMAGES * CAPTIONS // 4, IMAGES * CAPTIONS % 4
+    epochs = [[n for step in range(steps) for n in numbers(stream.batch(e * steps + step).ids)] for e in range(2)]
+    assert stream.plan.batches == steps and stream.plan.left_out == left_out
+    assert all(len(set(seen)) == len(seen) == IMAGES * CAPTIONS - left_out for seen in epochs)
+    assert epochs[0] != epochs[1]
+
+
+def test_a_batch_stays_within_its_budget_of_rows(make: Any) -> None:
+    for budget, multiple in ((100, 4), (160, 2), (320, 8)):
+        stream = make(rows=budget, multiple=multiple)
+        for step in range(stream.plan.batches):
+            sequences = stream.batch(step).apart
+            assert sequences.is_pad.size <= budget and len(sequences.is_pad) % multiple == 0
 
 
 @pytest.mark.parametrize("world", [2, 4])
@@ -185,7 +194,7 @@ def test_visual_sees_the_caption_and_hides_regions(make: Any, tokenizer: Tokeniz
     assert texts(visual, tokenizer) == [caption(n) for n in numbers(batch.ids)]
     flat = visual.features.reshape(-1, 4)
     assert not flat[labels.rows].any() and (labels.features > 0).all()
-    assert visual.features.shape[1] == SETTINGS.max_regions + 1
+    assert max(make().batch(step).visual.sequences.features.shape[1] for step in range(5)) == SETTINGS.max_regions + 1
 
 
 def found_of(batch: View, b: int) -> list[int]:
@@ -322,8 +331,13 @@ def test_too_few_pairs_are_refused(
 
 
 def test_an_uneven_share_is_refused(make: Any) -> None:
-    with pytest.raises(UserError, match="batch of 4 pairs cannot be shared out evenly to 3"):
+    with pytest.raises(UserError, match="batches of pairs are multiples of 4, which cannot be shared out evenly to 3"):
         make(world=3)
+
+
+def test_a_budget_that_is_too_small_is_refused(make: Any) -> None:
+    with pytest.raises(UserError, match="4 examples of the largest size, .* not 40"):
+        make(rows=40)
 
 
 def test_prefetched_batches_are_the_same(make: Any) -> None:

@@ -60,12 +60,20 @@ class WatchSettings:
                                may_change=True)
     probe_pairs: int = setting(64, "held-out pairs (evaluation.split) that a probe looks at", at_least=2,
                                may_change=True)
-    keep_best: str | None = setting(None, "probe by which the best checkpoint is kept, e.g. image_to_text_R@1",
-                                    may_change=True)
-    profile: tuple[int, ...] = setting((), "first and last step that paddle.profiler records; empty: none", at_least=0,
+    keep_best: str | None = setting(None, "value of the probe by which the best checkpoint is kept, the higher the "
+                                          "better, e.g. joint_image_to_text_R@1", may_change=True)
+    profile: tuple[int, ...] = setting((), "first and last step that paddle.profiler records; empty: none", at_least=1,
                                        may_change=True)
     peak_tflops: float | None = setting(None, "of one device, for the utilisation (MFU); left out: of known GPUs",
                                         above=0, may_change=True)
+
+    def faults(self) -> Faults:
+        found: Faults = []
+        if self.profile and (len(self.profile) != 2 or self.profile[0] > self.profile[1]):
+            found.append(("profile", f"is {list(self.profile)}; give the first and the last step, e.g. [100, 102]"))
+        if self.keep_best and not self.probe_every:
+            found.append(("keep_best", f"is {self.keep_best}, but nothing is probed; set watch.probe_every"))
+        return found
 
 
 def warmup_faults(optimizer: OptimizerSettings, train: TrainSettings) -> Faults:

@@ -186,6 +186,10 @@ class PretrainRun:
         if self.objectives.contrastive > 0 and self.data.negatives == 0:
             found.append(("data.negatives", "is 0, which leaves the contrastive loss nothing to tell apart; "
                                             "set at least 1, or objectives.contrastive to 0"))
+        wanted = self.objectives
+        if self.images.regions and not wanted.region_regression + wanted.region_classification:
+            found.append(("images.regions", "is given, but no objective hides regions: give "
+                                            "objectives.region_regression or region_classification a weight"))
         if self.objectives.in_batch > 0 and self.data.multiple == 1:
             found.append(("data.multiple", "is 1, which may leave the contrast within the batch no other pair; "
                                            "set at least 2, or objectives.in_batch to 0"))

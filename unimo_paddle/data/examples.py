@@ -25,13 +25,15 @@ from unimo_paddle.data.encode import Bools, ImageRow, Ints, TextRow
 
 @dataclass(frozen=True)
 class PairSettings:
-    """batch_pairs: of all ranks together.  max_tokens: special tokens counted.  max_regions: [IMG] not counted.
+    """rows: image rows and tokens of a step's pairs over all ranks, padding counted.  multiple: pairs of a step are a
+    multiple of it.  max_tokens: special tokens counted.  max_regions: [IMG] not counted.
     positives, negatives: rewrites, and retrieved_images, retrieved_texts: neighbours, sampled for each pair and step.
     rates and overlap: paper sections 3 and 4.  parts: what is made of each pair.  accumulate: micro-batches that
     a rank's share is cut into.
     shuffle_captions: the control run, which must learn nothing: every image gets the captions of another one."""
 
-    batch_pairs: int
+    rows: int
+    multiple: int
     max_tokens: int
     max_regions: int
     positives: int

@@ -32,7 +32,7 @@ class RetrievedReader:
         self._texts = corpus.retrieved_texts(split) if texts else None
         self._sentences = corpus.sentences(split) if texts else None
         if images:
-            _require_same_kind(store, like)
+            require_same_kind(store, like, "data.image_regions")
             self._require_images(corpus, split)
 
     def image_ids(self, row: int, rng: np.random.Generator) -> list[str | None]:
@@ -68,8 +68,8 @@ def sample(items: Sequence[Item], count: int, rng: np.random.Generator) -> list[
     return [items[i] for i in chosen] + [None] * (count - len(chosen))
 
 
-def _require_same_kind(store: RegionStore, like: RegionStore) -> None:
-    """Raise UserError listing what tells the regions of retrieved images from those of the pairs."""
+def require_same_kind(store: RegionStore, like: RegionStore, setting: str) -> None:
+    """Raise UserError listing what tells a store's regions from those of the pairs. setting: that names the store."""
     faults = [
         f"{name} {getattr(store.meta, key)!r}, not {getattr(like.meta, key)!r}"
         for key, name in (("family", "the family"), ("feature_width", "the feature width"))
@@ -79,6 +79,6 @@ def _require_same_kind(store: RegionStore, like: RegionStore) -> None:
         faults.append(f"other classes ({len(store.meta.classes)}, not the same {len(like.meta.classes)})")
     if faults:
         raise UserError(
-            f"data.image_regions: {store.path} has {'; '.join(faults)} as in {like.path}: one model reads both; "
-            f"extract the retrieved images with the same detector: tools/extract.py"
+            f"{setting}: {store.path} has {'; '.join(faults)} as in {like.path}: one model reads both; "
+            f"extract its images with the same detector: tools/extract.py"
         )

@@ -24,6 +24,7 @@ def parser(description: str) -> argparse.ArgumentParser:
     _ingest(commands.add_parser("ingest", help="take captions, texts, images or your own JSONL into a corpus"))
     _validate(commands.add_parser("validate", help="check a corpus with its rewrites, or custom data"))
     _tokenizer(commands.add_parser("tokenizer", help="train a tokenizer on a corpus"))
+    _tokens(commands.add_parser("tokens", help="turn a corpus's texts into token ids, to train on texts alone"))
     _rewrite(commands.add_parser("rewrite", help="prepare the positives and hard negatives of every pair"))
     _retrieve(commands.add_parser("retrieve", help="find the images and sentences near every pair"))
     _inspect(commands.add_parser("inspect", help="show all that is prepared for one pair"))
@@ -117,12 +118,34 @@ def _run_tokenizer(args: argparse.Namespace) -> int:
     return 0
 
 
+def _tokens(this: argparse.ArgumentParser) -> None:
+    this.add_argument("--corpus", type=path, required=True, help="corpus with texts")
+    this.add_argument("--split", default="train", help="split whose texts are taken (default train)")
+    this.add_argument("--tokenizer", type=path, required=True, help="folder of the tokenizer")
+    this.add_argument("--out", type=path, required=True, help="folder of the token store")
+    _engine_options(this)
+    this.set_defaults(run=_run_tokens)
+
+
+def _run_tokens(args: argparse.Namespace) -> int:
+    from unimo_paddle.prepare.tokens import make_tokens
+
+    say(f"tokenising the texts of {args.corpus}")
+    made = make_tokens(args.corpus, args.split, args.tokenizer, args.out, _engine(args))
+    say(f"{args.out}: {made.documents:,} documents, {made.tokens:,} tokens; {made.empty:,} documents without a word")
+    return 0
+
+
 def _plan_and_engine(this: argparse.ArgumentParser) -> None:
     """Add what rewrite and retrieve share: the settings, and where the work is done."""
     this.add_argument("-c", "--config", type=path, default=CORPUS_PLAN, help="settings (default configs/corpus.yaml)")
     this.add_argument("-o", "--override", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                       help="settings otherwise than in the file, e.g. negatives.word=50 seed=2")  # fmt: skip
     this.add_argument("--splits", default="train", help="splits, comma-separated (default train)")
+    _engine_options(this)
+
+
+def _engine_options(this: argparse.ArgumentParser) -> None:
     this.add_argument("--engine", choices=("local", "ray"), default="local",
                       help="a pool of processes here, or a Ray cluster")  # fmt: skip
     this.add_argument("--workers", type=int, default=0, metavar="N", help="processes (default: one for each core)")
