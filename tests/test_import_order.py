@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "unimo_paddle"
-BASE = {"errors", "environment", "files", "console", "distributed"}
+BASE = {"errors", "environment", "files", "console", "distributed", "operators"}
 ALLOWED = {  # part -> the parts it may import, beside itself
     "errors": set(),
     "environment": set(),
     "files": {"errors"},
     "console": {"errors"},
     "distributed": {"errors"},
+    "operators": {"errors", "files", "console"},
     "safe_pickle": {"errors", "files"},
     "tensor_files": {"errors", "safe_pickle"},
     "config": {"errors", "files"},
@@ -25,27 +26,31 @@ ALLOWED = {  # part -> the parts it may import, beside itself
     "region_parts": {"errors", "files", "region_shards"},
     "regions": BASE | {"region_shards", "region_index", "region_verify", "region_parts"},
     "region_tools": BASE | {"corpus", "region_distributions", "region_shards", "regions"},
+    "token_store": {"errors", "files"},
     "corpus_shards": {"errors", "files"},
     "corpus_records": {"errors", "corpus_shards"},
     "corpus_sources": {"errors", "files", "corpus_shards"},
     "corpus_derived": BASE | {"corpus_shards", "corpus_records", "corpus_sources"},
     "corpus": BASE | {"corpus_shards", "corpus_records", "corpus_sources"},
-    "data": BASE | {"regions", "corpus"},
+    "data": BASE | {"regions", "corpus", "token_store"},
     "model": BASE | {"safe_pickle", "tensor_files", "data"},
     "objectives": BASE,
     "metrics": BASE,
     "workers": BASE,
     "vision": BASE
     | {"tensor_files", "corpus", "safe_pickle", "regions", "region_shards", "region_parts", "objectives", "metrics"}
-    | {"workers"},
+    | {"workers", "model"},
     "prepare": BASE
-    | {"workers", "regions", "corpus", "corpus_derived", "corpus_shards", "data", "model", "config", "tensor_files"},
+    | {"workers", "regions", "corpus", "corpus_derived", "corpus_shards", "token_store", "data", "model", "config"}
+    | {"tensor_files"},
     "tasks": BASE | {"regions", "corpus", "data", "model", "objectives", "metrics"},
     "engine": BASE | {"tensor_files", "config", "data", "model", "objectives", "metrics"},
     "retrieval": BASE | {"corpus"},
+    "preflight": BASE | {"config", "corpus", "regions", "token_store", "engine"},
+    "probes": BASE | {"corpus", "regions", "data", "model", "metrics", "retrieval", "engine"},
     "build": BASE
-    | {"config", "regions", "corpus", "data", "model", "objectives", "metrics"}
-    | {"vision", "tasks", "engine", "retrieval"},
+    | {"config", "regions", "corpus", "token_store", "data", "model", "objectives", "metrics"}
+    | {"vision", "tasks", "engine", "retrieval", "probes", "preflight"},
 }
 ONLY_IN = {  # heavy or delicate library -> the only parts that may name it
     "ppdet": {"vision"},

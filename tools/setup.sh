@@ -40,6 +40,8 @@ have_library() { ldconfig -p 2>/dev/null | grep -q "$1"; }
     || system_packages "machine translation for rewriting" apertium apertium-eng-spa apertium-eng-cat apertium-en-gl
 [ -e /usr/share/wordnet/data.noun ] || system_packages "WordNet for rewriting" wordnet-base
 [ "${1:-}" != test ] || command -v chromium >/dev/null || system_packages "a browser for the tests" chromium
+[ "${1:-}" != test ] || command -v g++ >/dev/null || (system_packages "a compiler for the native operators" g++) \
+    || echo "setup: without it the tests of the native operators are skipped"
 
 current=$(cat requirements.txt requirements-dev.txt requirements-weights.txt constraints.txt | cksum)
 if [ -x .venv/bin/python ] && [ "$(cat .venv/.installed 2>/dev/null)" = "$current" ]; then exit 0; fi

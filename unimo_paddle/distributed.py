@@ -1,16 +1,23 @@
 """The only importer of paddle.distributed: which process of how many this is, and what they compute together.
 
-One process alone loads nothing of it and connects to nothing.
+One process alone connects to nothing.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from unimo_paddle.errors import UserError
+
 if TYPE_CHECKING:
-    from paddle import Tensor
+    from paddle import Tensor, nn
+
+BUCKET_BYTES = 64 * 2**20  # small tensors travel together; more at once only costs memory
+
+_replayed: list[tuple[int, int]] = []
 
 
 def rank() -> int:
@@ -21,6 +28,11 @@ def rank() -> int:
 def world_size() -> int:
     """Return how many processes the launcher started, 1 without it."""
     return int(os.environ.get("PADDLE_TRAINERS_NUM", "1"))
+
+
+def local_rank() -> int:
+    """Return this process's number on its node: the GPU it takes, and who does what a node does once."""
+    return int(os.environ.get("PADDLE_RANK_IN_NODE", "0"))
 
 
 def sums(values: Sequence[float]) -> list[float]:
@@ -34,24 +46,117 @@ def sums(values: Sequence[float]) -> list[float]:
     return [float(value) for value in total.numpy()]
 
 
+def sum_gradients(parameters: Sequence[Tensor]) -> None:
+    """Add up each parameter's gradient over all ranks, in place.
+
+    A parameter has a gradient on all ranks or on none, and all ranks name them in the same order. Paddle's
+    fused_allreduce_gradients does the same, but copies all gradients at once, which doubles their memory.
+    """
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    if world_size() > 1 and gradients:
+        _in_buckets(gradients, _connected().all_reduce)
+
+
+def broadcast(tensors: Sequence[Tensor], source: int) -> None:
+    """Give the tensors of rank `source` to all ranks, in place."""
+    if world_size() > 1 and tensors:
+        distributed = _connected()
+        _in_buckets(tensors, lambda tensor: distributed.broadcast(tensor, src=source))
+
+
 def gather_rows(rows: Tensor) -> Tensor:
     """Return the rows of all ranks, float [world * B, ..], in the order of the ranks; gradients find their way back.
 
     rows: float [B, ..], of the same shape on every rank. What a rank's own loss says about another's rows is sent
     there: summed over ranks, gradients are those of the sum of all ranks' losses.
     """
+    if _replayed:
+        return _among_absent(rows, *_replayed[-1])
     if world_size() == 1:
         return rows
     return _gather_function().apply(rows)
 
 
+@contextmanager
+def replayed(rank: int, world: int) -> Iterator[None]:
+    """In the block, gather_rows() gives what rank `rank` of `world` got, with zeros for the rows of the others, who are
+    not there: one process can look at what another one did."""
+    _replayed.append((rank, world))
+    try:
+        yield
+    finally:
+        _replayed.pop()
+
+
+def require_same(what: str, number: int) -> None:
+    """Raise UserError naming the ranks whose number, below 2 ** 53, is not that of rank 0. what: it stands for."""
+    mine = [0.0] * world_size()
+    mine[rank()] = float(number)
+    everyone = sums(mine)
+    other = [str(place) for place, one in enumerate(everyone) if one != everyone[0]]
+    if other:
+        raise UserError(
+            f"processes {', '.join(other)} of {world_size()} have other {what} than process 0: start all of them with "
+            f"the same command on the same files"
+        )
+
+
+def recomputed(layer: nn.Layer, *inputs: Tensor) -> Tensor:
+    """Return layer(*inputs), of which only the inputs are kept: the gradient runs the layer once more, with the same
+    dropout."""
+    from paddle.distributed.fleet.utils import recompute
+
+    return recompute(layer, *inputs)
+
+
 def _connected() -> Any:
-    """Return paddle.distributed, connected to the other ranks."""
+    """Return paddle.distributed, connected to the other ranks: one group, of all of them.
+
+    More groups, as fleet.init makes a dozen, are not for gloo: Paddle connects each one twice under the same keys of
+    its store, so a rank that is quick may read where a slower one listened the first time, and is refused. With four
+    processes on a CPU fleet.init(sharding_degree=2) failed in 6 starts of 6; with one group it is rare.
+    """
     from paddle import distributed
 
     if not distributed.is_initialized():
         distributed.init_parallel_env()
     return distributed
+
+
+def _in_buckets(tensors: Sequence[Tensor], act: Callable[[Tensor], Any]) -> None:
+    """Let `act` change the tensors in place, small ones of a type joined to one."""
+    import paddle
+
+    with paddle.no_grad():
+        for bucket in buckets(tensors, BUCKET_BYTES):
+            if len(bucket) == 1:
+                act(bucket[0])
+                continue
+            flat = paddle.concat([tensor.reshape([-1]) for tensor in bucket])
+            act(flat)
+            for tensor, piece in zip(bucket, paddle.split(flat, [tensor.size for tensor in bucket]), strict=True):
+                paddle.assign(piece.reshape(tensor.shape), tensor)
+
+
+def buckets(tensors: Sequence[Tensor], most: int) -> list[list[Tensor]]:
+    """Return runs of neighbouring tensors of one type and at most `most` bytes; a larger tensor is one by itself."""
+    runs: list[list[Tensor]] = []
+    filled = 0
+    for tensor in tensors:
+        size = tensor.size * tensor.element_size()
+        if not runs or filled + size > most or runs[-1][0].dtype != tensor.dtype:
+            runs.append([])
+            filled = 0
+        runs[-1].append(tensor)
+        filled += size
+    return runs
+
+
+def _among_absent(rows: Tensor, rank: int, world: int) -> Tensor:
+    import paddle
+
+    nothing = paddle.zeros_like(rows)
+    return paddle.concat([rows if place == rank else nothing for place in range(world)])
 
 
 def _gather_function() -> Any:

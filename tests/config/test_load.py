@@ -102,7 +102,7 @@ def test_missing_settings_are_explained(write):
     (["optimizer.warmup_steps=100"], "optimizer.warmup_steps is 100, which leaves nothing of the 100 steps"),
     (["data.max_tokens=600"], "data.max_tokens is 600, but the position table has room for 512"),
     (["data.negatives=0"], "data.negatives is 0, which leaves the contrastive loss nothing"),
-    (["data.batch=1", "objectives.in_batch=1"], "data.batch is 1, which leaves the contrast within the batch no"),
+    (["data.multiple=1", "objectives.in_batch=1"], "data.multiple is 1, which may leave the contrast within the batch"),
     ([f"objectives.{name}=0" for name in ("masked_language", "seq2seq", "region_regression", "region_classification",
                                           "contrastive")], "all other weights are 0"),
 ])
@@ -113,8 +113,8 @@ def test_settings_that_do_not_fit_together(write, overrides, fault):
 @pytest.mark.parametrize(("key", "advice"), [
     ("trian.steps", "did you mean train.steps?"),
     ("peak_lr", "did you mean optimizer.peak_lr?"),
-    ("dat.batch", "did you mean data.batch?"),
-    ("qqqq", "there are data.batch, "),
+    ("dat.rows", "did you mean data.rows?"),
+    ("qqqq", "there are data.corpus, "),
 ])
 def test_the_nearest_name_is_offered(write, key, advice):
     assert advice in faults_of(write(NEEDED), f"{key}=1")

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from unimo_paddle.data.batch import (
     Batch,
     Candidates,
+    Chunks,
     ContrastPart,
     LanguagePart,
     Sequences,
@@ -28,6 +31,17 @@ class View:
     def objective(self) -> str:
         assert self.language
         return self.language.objective
+
+
+def merged(chunks: Chunks | None) -> Sequences | None:
+    """Return the sequences of one chunk as they were before they were sorted, each with its own copy of its image."""
+    if chunks is None:
+        return None
+    (part,) = chunks.parts
+    own = np.arange(len(part.is_pad)) if part.image_of is None else part.image_of
+    arrays = {name: value for name, value in vars(part).items() if name != "image_of"}
+    arrays |= {name: arrays[name][own] for name in ("features", "locations")}
+    return Sequences(**{name: value[chunks.back] for name, value in arrays.items()})
 
 
 def view(batch: Batch) -> View:

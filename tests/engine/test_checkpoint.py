@@ -1,6 +1,7 @@
 """Checkpoints: whole or absent, sound or said to be damaged."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,11 +10,14 @@ from tests.engine.small_work import SmallModel
 from unimo_paddle.engine.checkpoint import (
     Checkpoints,
     model_arrays,
-    read_snapshot,
+    paths_in,
     read_weights,
     restore_model,
 )
+from unimo_paddle.engine.snapshot import make_manifest, optimizer_file, read_snapshot
 from unimo_paddle.errors import UserError
+from unimo_paddle.files import sha256_of
+from unimo_paddle.tensor_files import write_safetensors
 
 
 @pytest.fixture
@@ -100,16 +104,125 @@ def test_what_is_not_finite_is_never_saved(checkpoints, value):
     assert checkpoints.newest() is None
 
 
-def test_a_failed_save_leaves_nothing(checkpoints, monkeypatch):
+@pytest.fixture
+def full(monkeypatch):
+    """A disk that is full while full[0] is true."""
+    is_full = [True]
+
+    def write(path, arrays):
+        if is_full[0]:
+            raise OSError(28, "No space left on device", str(path))
+        write_safetensors(path, arrays)
+
+    monkeypatch.setattr("unimo_paddle.engine.checkpoint.write_safetensors", write)
+    return is_full
+
+
+def test_a_full_disk_is_told_and_the_run_goes_on(checkpoints, full, capsys):
+    full[0] = False
     save(checkpoints, 1)
-
-    def full(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("unimo_paddle.engine.checkpoint.write_json", full)
-    with pytest.raises(OSError, match="No space"):
-        save(checkpoints, 2)
+    full[0] = True
+    assert save(checkpoints, 2) is None and save(checkpoints, 3) is None
+    told = capsys.readouterr().out
+    assert "the checkpoint of step 2 was not saved" in told and "disk is full" in told and "number 2" in told
     assert [path.name for path in checkpoints.directory.iterdir()] == ["step-00000001"]
+    full[0] = False
+    assert save(checkpoints, 4).is_dir()
+    full[0] = True
+    assert save(checkpoints, 5) is None and save(checkpoints, 6) is None  # counted anew
+    with pytest.raises(OSError, match="No space"):
+        save(checkpoints, 7)
+    assert checkpoints.newest().step == 4
+
+
+def test_the_last_one_has_to_be_saved(checkpoints, full):
+    with pytest.raises(OSError, match="No space"):
+        checkpoints.save(1, {"a": np.zeros(2)}, {}, {}, last=True)
+
+
+def test_a_folder_that_was_removed_comes_back_but_not_that_of_the_run(tmp_path, capsys):
+    run = tmp_path / "run"
+    run.mkdir()
+    checkpoints = Checkpoints(run / "checkpoints", keep_last=2)
+    save(checkpoints, 1)
+    shutil.rmtree(run / "checkpoints")
+    assert save(checkpoints, 2).is_dir()
+    shutil.rmtree(run)
+    assert save(checkpoints, 3) is None and not run.exists()
+    assert f"{run / 'checkpoints'}: no such file or folder" in capsys.readouterr().out
+
+
+def test_the_best_one_stays(checkpoints):
+    arrays = {"a": np.zeros(2, "float32")}
+    scores = {1: None, 2: 0.5, 3: 0.9, 4: 0.1, 5: 0.9, 6: float("nan"), 7: None}
+    best = {1: None, 2: 2, 3: 3, 4: 3, 5: 5, 6: 5, 7: 5}
+    link = checkpoints.directory / "best"
+    for step, score in scores.items():
+        checkpoints.save(step, {"a": arrays["a"] + step}, {}, {}, score)
+        assert (link.resolve().name if link.exists() else None) == (f"step-{best[step]:08d}" if best[step] else None)
+    assert [path.name for path in paths_in(checkpoints.directory)] == [f"step-0000000{n}" for n in (5, 6, 7)]
+    assert read_snapshot(link).state == {"step": 5, "score": 0.9}
+    assert read_weights(link)["a"].tolist() == [5, 5] and read_weights(checkpoints.directory.parent)["a"][0] == 7
+
+
+def test_a_link_that_a_kill_left_behind_is_mended(checkpoints):
+    checkpoints.save(1, {"a": np.zeros(2)}, {}, {}, 0.5)
+    link = checkpoints.directory / "best"
+    link.unlink()
+    link.symlink_to("step-00000099")
+    (checkpoints.directory / ".tmp-best").symlink_to("anything")
+    checkpoints.save(2, {"a": np.zeros(2)}, {}, {}, 0.4)
+    assert link.resolve().name == "step-00000001"
+    (checkpoints.directory / "step-00000001" / "state.json").write_text("[]")  # damaged: no candidate
+    checkpoints.save(3, {"a": np.zeros(2)}, {}, {}, 0.3)
+    assert link.resolve().name == "step-00000002"
+
+
+def sharded(checkpoints, owners=3):
+    """A checkpoint as `owners` ranks write it: the moments of parameter k belong to rank k."""
+    path = save(checkpoints, 5)
+    (path / "optimizer.safetensors").unlink()
+    for number in range(owners):
+        arrays = {f"moment1:p{number}": np.full(4, number, "float32")}
+        write_safetensors(path / optimizer_file(number, owners), arrays)
+    seal(path)
+    return path
+
+
+def seal(path):
+    (path / "manifest.json").write_text(json.dumps(make_manifest(path)))
+
+
+def test_the_state_of_several_owners_is_read_as_one(checkpoints):
+    sharded(checkpoints)
+    state = checkpoints.newest().optimizer
+    assert {name: array[0] for name, array in state.items()} == {f"moment1:p{number}": number for number in range(3)}
+
+
+def test_a_part_of_the_state_that_is_lost_or_twice_there_is_named(checkpoints):
+    path = sharded(checkpoints)
+    (path / optimizer_file(1, 3)).unlink()
+    with pytest.raises(UserError, match="00002-of-00003.safetensors is missing"):
+        read_snapshot(path)
+    seal(path)
+    with pytest.raises(UserError, match="where 3 parts of the state are wanted"):
+        read_snapshot(path)
+    shutil.copy(path / optimizer_file(0, 3), path / optimizer_file(1, 3))
+    with pytest.raises(AssertionError, match="two ranks saved the same"):
+        make_manifest(path)
+    files = {file.name: {"bytes": file.stat().st_size, "sha256": sha256_of(file)} for file in path.iterdir()}
+    (path / "manifest.json").write_text(json.dumps({"schema": 1, "files": files}))
+    with pytest.raises(UserError, match="moment1:p0 is in two of the optimizer's files"):
+        read_snapshot(path, verify=False)
+
+
+def test_reading_weights_leaves_a_save_that_is_on_its_way_alone(checkpoints):
+    save(checkpoints, 1)
+    (checkpoints.directory / ".tmp-step-00000002").mkdir()
+    read_weights(checkpoints.directory.parent)
+    assert (checkpoints.directory / ".tmp-step-00000002").is_dir()
+    checkpoints.newest()
+    assert not (checkpoints.directory / ".tmp-step-00000002").exists()
 
 
 def test_weights_from_a_run_a_checkpoint_and_a_plain_folder(tmp_path, checkpoints):

@@ -12,9 +12,13 @@ import numpy as np
 import paddle
 import pytest
 
-from tests.engine.small_work import WEIGHTS, SmallWork, small_trainer
+from tests.engine.small_work import WEIGHTS, Batch, Part, SmallWork, small_trainer
 from unimo_paddle.engine.checkpoint import Checkpoints
 from unimo_paddle.engine.log import read_metrics
+from unimo_paddle.engine.passes import weighted_sum
+from unimo_paddle.engine.precision import LossScaler, Precision
+from unimo_paddle.engine.probe import Probed
+from unimo_paddle.engine.trainer import Watch
 from unimo_paddle.errors import UserError
 from unimo_paddle.objectives.terms import LossTerm
 
@@ -66,7 +70,7 @@ def told_by(directory):
 
 
 def test_a_killed_run_ends_as_one_never_interrupted(tmp_path, unbroken):
-    process = start(tmp_path, 0.05)
+    process = start(tmp_path, 0.03)
     wait_for_step(tmp_path, 23, process)
     process.kill()
     process.communicate()
@@ -79,9 +83,9 @@ def test_a_killed_run_ends_as_one_never_interrupted(tmp_path, unbroken):
     assert not list(tmp_path.rglob(".tmp-*"))
 
 
-@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 75), (signal.SIGINT, 130)])
 def test_a_signal_saves_the_step_and_leaves_politely(tmp_path, unbroken, number, status):
-    process = start(tmp_path, 0.05)
+    process = start(tmp_path, 0.03)
     wait_for_step(tmp_path, 3, process)
     os.kill(process.pid, number)
     output = process.communicate(timeout=30)[0]
@@ -110,6 +114,10 @@ def test_the_total_is_the_weighted_sum_of_means(unbroken):
     assert first.loss == pytest.approx(first.losses["words"] + 0.5 * first.losses["square"], rel=1e-6)
     assert second.losses.keys() == {"words"} and second.loss == second.losses["words"]
     assert first.examples == 64 and first.lr == 0.0 and second.lr == pytest.approx(0.01)
+    assert (first.kind, first.tokens, first.rows, first.flops) == ("small", 64, 66, 200.0)
+    assert (first.scale, first.overflows) == (1.0, 0) and first.memory > 10**7
+    assert first.phases.keys() == {"data", "communication", "forward", "backward", "optimizer", "other"}
+    assert sum(first.phases.values()) == pytest.approx(first.seconds, rel=0.05)
 
 
 def test_a_finished_run_says_so_and_trains_no_more(unbroken, capsys):
@@ -132,11 +140,11 @@ def test_a_damaged_newest_checkpoint_falls_back(tmp_path, unbroken, capsys):
 
 
 class Spoiled(SmallWork):
-    """Its square objective is NaN at step index 14."""
+    """Its square objective is NaN in the second part of step index 14."""
 
-    def losses(self, batch):
-        terms = super().losses(batch)
-        if batch.ids[0].startswith("example-14-"):
+    def losses(self, part):
+        terms = super().losses(part)
+        if np.array_equal(part.tokens, self.batch(14).parts[1].tokens):
             square = terms["square"]
             terms["square"] = LossTerm(square.sum * float("nan"), square.count)
         return terms
@@ -147,42 +155,161 @@ def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
     with pytest.raises(UserError) as error:
         small_trainer(tmp_path, STEPS, work).run()
     text = str(error.value)
-    assert "step 15" in text and "square (nan)" in text and "words" not in text
-    assert "example-14-0" in text and "and 56 more" in text
+    assert "step 15 (small) is not finite" in text and "square (nan)" in text and "words" not in text
+    assert "example-14-0" in text and "and 56 more" in text and "--replay" in text
     assert newest(tmp_path).step == 10  # nothing spoiled was saved
     assert all(np.isfinite(p.numpy()).all() for p in work.model.parameters())
+    assert [name for name, p in work.model.named_parameters() if p.grad is not None] == []
 
 
 def test_a_spoiled_objective_without_weight_does_no_harm(tmp_path):
     trainer = small_trainer(tmp_path, STEPS, Spoiled(), weights={"words": 1.0, "square": 0.0})
     with pytest.raises(UserError, match="square"):  # it is still told, for it is computed
         trainer.run()
-    total = trainer._total({"words": paddle.to_tensor(2.0), "square": paddle.to_tensor(float("inf"))})
-    assert float(total) == 2.0
-    assert trainer._total({"square": paddle.to_tensor(1.0)}) is None
+    terms = {"words": term(2.0), "square": term(float("inf"))}
+    assert float(weighted_sum(terms, {"words": 3.0, "square": 0.0}, {"words": 4, "square": 9})) == 1.5
+    assert weighted_sum({"square": term(1.0)}, {"square": 0.0}, {"square": 1}) is None
+
+
+def term(number):
+    return LossTerm(paddle.to_tensor(number), paddle.to_tensor(1.0))
 
 
 class SpoiledGradient(SmallWork):
     """Finite loss, infinite gradient: the root of 0."""
 
-    def losses(self, batch):
-        zero = (self.model(paddle.to_tensor(batch.tokens)) * 0.0).sum()
+    def losses(self, part):
+        zero = (self.model(paddle.to_tensor(part.tokens)) * 0.0).sum()
         return {"words": LossTerm(zero.sqrt(), paddle.to_tensor(1.0))}
 
 
 def test_a_gradient_that_is_no_number_changes_nothing(tmp_path):
     work = SpoiledGradient()
     before = [p.numpy() for p in work.model.parameters()]
-    with pytest.raises(UserError, match="step 1 is not finite in the gradient"):
+    with pytest.raises(UserError, match=r"step 1 \(small\) is not finite in the gradient"):
         small_trainer(tmp_path, STEPS, work).run()
     assert all(np.array_equal(a, p.numpy()) for a, p in zip(before, work.model.parameters(), strict=True))
     assert not (tmp_path / "checkpoints").exists()
 
 
-def test_several_processes_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "2")
-    with pytest.raises(UserError, match="2 processes"):
-        small_trainer(tmp_path, STEPS).run()
+class Uncut(SmallWork):
+    """The same batches in one part, without dropout."""
+
+    def __init__(self):
+        super().__init__()
+        self.model.drop.p = 0.0
+
+    def batch(self, step):
+        batch = super().batch(step)
+        joined = (np.concatenate([getattr(part, name) for part in batch.parts]) for name in ("tokens", "targets"))
+        return Batch(batch.kind, batch.ids, [Part(*joined, step % 2 == 0)])
+
+
+def test_parts_of_a_batch_give_the_step_of_the_whole(tmp_path):
+    cut, whole = SmallWork(), Uncut()
+    cut.model.drop.p = 0.0
+    records = [
+        [trainer.train_step(step) for step in range(6)]
+        for trainer in (small_trainer(tmp_path, 6, cut), small_trainer(tmp_path, 6, whole))
+    ]
+    for one, other in zip(*records, strict=True):
+        assert (one.loss, one.grad_norm) == pytest.approx((other.loss, other.grad_norm), rel=1e-5)
+        assert one.losses == pytest.approx(other.losses, rel=1e-5)
+    for a, b in zip(cut.model.parameters(), whole.model.parameters(), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-4, atol=1e-6)
+
+
+class Overflowing(SmallWork):
+    """Its gradient is infinite at the step indices given, as float16's is when the scale is too high."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps, self.step = steps, -1
+
+    def batch(self, step):
+        self.step = step
+        return super().batch(step)
+
+    def losses(self, part):
+        terms = super().losses(part)
+        if self.step in self.steps:
+            spoil = (self.model.out.bias[0] * 0.0).sqrt()  # 0, with an infinite gradient
+            terms["words"] = LossTerm(terms["words"].sum + spoil, terms["words"].count)
+        return terms
+
+
+def scaled(**settings):
+    """Precision as of float16 on a GPU, without its casts."""
+    precision = Precision()
+    precision.scaler = LossScaler(**settings)
+    return precision
+
+
+def test_an_overflow_is_skipped_counted_and_halves_the_scale(tmp_path):
+    work = Overflowing({2, 3})
+    trainer = small_trainer(tmp_path, 8, work, precision=scaled(scale=1024.0, growth_steps=3))
+    records, bias = [], []
+    for step in range(8):
+        records.append(trainer.train_step(step))
+        bias.append(work.model.out.bias.numpy())
+    assert [record.scale for record in records] == [1024, 1024, 1024, 512, 256, 256, 256, 512]
+    assert [record.overflows for record in records] == [0, 0, 1, 2, 2, 2, 2, 2]
+    assert [bool(np.isnan(record.grad_norm)) for record in records] == [step in (2, 3) for step in range(8)]
+    assert all(np.isfinite(record.loss) for record in records)
+    assert np.array_equal(bias[1], bias[3]) and not np.array_equal(bias[3], bias[4])
+
+
+def test_the_scale_changes_no_update(tmp_path):
+    works = [SmallWork(), SmallWork()]
+    plain = small_trainer(tmp_path, 6, works[0])
+    other = small_trainer(tmp_path, 6, works[1], precision=scaled(scale=2.0**12, growth_steps=2))
+    for step in range(6):
+        one, two = plain.train_step(step), other.train_step(step)
+        assert (one.loss, one.grad_norm) == pytest.approx((two.loss, two.grad_norm), rel=1e-5)
+    for a, b in zip(*(work.model.parameters() for work in works), strict=True):
+        np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-5, atol=1e-7)
+
+
+def test_a_scaler_goes_on_where_its_checkpoint_was(tmp_path):
+    small_trainer(tmp_path, 4, Overflowing({1}), precision=scaled(scale=8.0, growth_steps=9), save_every=4).run()
+    precision = scaled()
+    assert small_trainer(tmp_path, 4, precision=precision).restore() == 4
+    assert precision.scaler.state() == {"scale": 4.0, "overflows": 1, "in_a_row": 0, "good": 2}
+
+
+def test_a_scale_that_collapses_ends_the_run(tmp_path):
+    work = Overflowing({2, 3, 4, 5})
+    with pytest.raises(UserError, match=r"step 5 .*3 steps in a row.*scale is down to 0.5"):
+        small_trainer(tmp_path, 8, work, precision=scaled(scale=4.0)).run()
+    assert (tmp_path / "failed-step-00000005" / "rank-00000").is_dir()
+
+
+def probing(values):
+    """A probe that spoils the random state and remembers what it saw."""
+    seen = []
+
+    def probe(step):
+        paddle.seed(1)
+        seen.append((step, work.model.training))
+        return Probed({"recall": values.pop(0)} if values else {})
+
+    work = SmallWork()
+    return work, probe, seen
+
+
+def test_a_probe_changes_nothing_and_the_best_is_kept(tmp_path, unbroken):
+    work, probe, seen = probing([0.1, 0.9, 0.5, 0.2])
+    small_trainer(tmp_path, STEPS, work, save_every=100, watch=Watch(probe, 10, "recall")).run()
+    assert seen == [(step, False) for step in (10, 20, 30, 40)] and work.model.training
+    assert_same_run(tmp_path, unbroken)
+    assert (tmp_path / "checkpoints" / "best").resolve().name == "step-00000020"
+    assert len((tmp_path / "probes.jsonl").read_text().splitlines()) == 4
+
+
+def test_a_best_that_no_probe_measures_is_told(tmp_path):
+    work, probe, _ = probing([])
+    with pytest.raises(UserError, match="keep_best is recall"):
+        small_trainer(tmp_path, STEPS, work, watch=Watch(probe, 2, "recall")).run()
 
 
 def test_visualdl_shows_each_point_once(tmp_path):

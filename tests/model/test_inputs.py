@@ -1,5 +1,7 @@
 """Tensors hold what the arrays held, types included."""
 
+from dataclasses import replace
+
 import numpy as np
 import paddle
 
@@ -17,6 +19,7 @@ def test_every_field_arrives_with_its_type():
         reach=rng.integers(0, 9, (2, 4)).astype(np.int32),
         group=rng.integers(0, 9, (2, 4)).astype(np.int32),
         is_pad=rng.random((2, 4)) < 0.5,
+        image_of=np.array([1, 0]),
     )
     inputs = to_tensors(arrays)
     assert Inputs.__dataclass_fields__.keys() == Sequences.__dataclass_fields__.keys()
@@ -24,3 +27,4 @@ def test_every_field_arrives_with_its_type():
         np.testing.assert_array_equal(getattr(inputs, name).numpy(), getattr(arrays, name))
     assert (inputs.features.dtype, inputs.token_ids.dtype) == (paddle.float32, paddle.int64)
     assert (inputs.reach.dtype, inputs.is_pad.dtype) == (paddle.int32, paddle.bool)
+    assert to_tensors(replace(arrays, image_of=None)).image_of is None

@@ -13,6 +13,7 @@ from unimo_paddle.data.batch import (
     VisualPart,
     language_labels,
     pad,
+    pad_in_chunks,
     visual_labels,
 )
 from unimo_paddle.data.encode import ImageRow, TextRow
@@ -94,8 +95,7 @@ def make_visual(images: list[ImageRow], texts: list[TextRow]) -> VisualPart:
 
 def make_candidates(images: list[ImageRow], n_images: int, n_texts: int) -> Candidates:
     rng, group = np.random.default_rng(8), 1 + POSITIVES + NEGATIVES
-    joint = [(image, make_text(rng, words)) for image in images for words in range(4, 4 + group)]
-    patterns = [bidirectional(len(image.features), len(text.ids)) for image, text in joint]
+    joint = [make_text(rng, words) for _ in images for words in range(4, 4 + group)]
     found = [make_image(rng, 2 + k) for k in range(3 * n_images)]
     told = [make_text(rng, 3 + k) for k in range(3 * n_texts)]
     is_real = np.ones((3, group + n_images + n_texts), bool)
@@ -105,9 +105,9 @@ def make_candidates(images: list[ImageRow], n_images: int, n_texts: int) -> Cand
         is_real[0, -1] = False
     is_positive = np.array([[k <= POSITIVES or k >= group for k in range(is_real.shape[1])]] * 3)
     return Candidates(
-        joint=pad(images, [text for _, text in joint], patterns),
-        images=pad(found, [], [bidirectional(len(i.features), 0) for i in found]) if found else None,
-        texts=pad([], told, [bidirectional(0, len(t.ids)) for t in told]) if told else None,
+        joint=pad_in_chunks(images, joint, np.repeat(np.arange(3), group)),
+        images=pad_in_chunks(found, []) if found else None,
+        texts=pad_in_chunks([], told) if told else None,
         is_positive=is_positive,
         is_real=is_real,
     )

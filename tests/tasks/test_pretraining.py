@@ -26,9 +26,9 @@ from tests.tasks.small_batch import (
     make_visual,
 )
 from unimo_paddle.config import load_run
-from unimo_paddle.data.batch import Batch, Candidates, ContrastPart, Sequences, pad
-from unimo_paddle.data.patterns import bidirectional, separate
-from unimo_paddle.engine.plan import encodings, sequences_per_pair
+from unimo_paddle.data.batch import Batch, Candidates, Chunks, ContrastPart, Sequences, pad, pad_in_chunks
+from unimo_paddle.data.patterns import separate
+from unimo_paddle.engine.plan.steps import encodings
 from unimo_paddle.model.inputs import Inputs, to_tensors
 from unimo_paddle.model.unimo import States, Unimo, UnimoForPretraining
 from unimo_paddle.objectives.terms import LossTerm
@@ -63,8 +63,8 @@ def one_by_one(sequences: Sequences) -> Iterator[tuple[Sequences, int, int]]:
     regions, words = sequences.features.shape[1], sequences.token_ids.shape[1]
     for row, is_pad in enumerate(sequences.is_pad):
         r, t = ~is_pad[:regions], ~is_pad[regions:]
-        one, times = slice(row, row + 1), len(sequences.is_pad) // max(len(sequences.features), 1)
-        image = slice(row // times, row // times + 1)
+        one, shown = slice(row, row + 1), row if sequences.image_of is None else int(sequences.image_of[row])
+        image = slice(shown, shown + 1)
         yield (
             Sequences(
                 sequences.features[image][:, r], sequences.locations[image][:, r], sequences.token_ids[one][:, t],
@@ -101,8 +101,8 @@ def visual_oracle(model: UnimoForPretraining, batch: View) -> tuple[float, float
 def contrast_oracle(model: UnimoForPretraining, batch: View) -> float:
     """A candidate at a time: what is retrieved never shares a sequence with the pair it is scored against."""
     part = batch.contrast
-    joint = [float(model.match_scores(model(to_tensors(one)))) for one, _, _ in one_by_one(part.joint)]
-    own = states_of(model, batch.apart)
+    joint = [float(model.match_scores(states)) for states in states_of(model, part.joint)]
+    own = [model(to_tensors(one)) for one, _, _ in one_by_one(batch.apart)] if batch.apart else []
     images, texts = states_of(model, part.images), states_of(model, part.texts)
     total = 0.0
     for b, is_real in enumerate(part.is_real):
@@ -117,8 +117,12 @@ def contrast_oracle(model: UnimoForPretraining, batch: View) -> float:
     return total / 3
 
 
-def states_of(model: UnimoForPretraining, sequences: Sequences | None) -> list[States]:
-    return [model(to_tensors(one)) for one, _, _ in one_by_one(sequences)] if sequences else []
+def states_of(model: UnimoForPretraining, chunks: Chunks | None) -> list[States]:
+    """The states of each sequence, in the order that they had before they were sorted by length."""
+    if not chunks:
+        return []
+    states = [model(to_tensors(one)) for part in chunks.parts for one, _, _ in one_by_one(part)]
+    return [states[row] for row in chunks.back]
 
 
 def in_batch_oracle(model: UnimoForPretraining, batch: View) -> float:
@@ -166,12 +170,27 @@ def test_texts_and_images_alone(model: UnimoForPretraining, objective: str) -> N
 def test_an_image_of_several_texts_is_read_as_its_copies_are(model: UnimoForPretraining) -> None:
     part = view(make_batch("bidirectional", parts_for({"contrastive"}))).contrast
     assert part
-    once, times = part.joint, len(part.joint.is_pad) // len(part.joint.features)
-    features, locations = (np.repeat(array, times, axis=0) for array in (once.features, once.locations))
-    copied = replace(once, features=features, locations=locations)
+    (once,) = part.joint.parts
+    assert once.image_of is not None and len(once.features) == 3
+    features, locations = (array[once.image_of] for array in (once.features, once.locations))
+    copied = replace(once, features=features, locations=locations, image_of=None)
     one, other = (model.match_scores(model(to_tensors(sequences))).numpy() for sequences in (once, copied))
-    assert times == 4 and np.ptp(one) > 0.1
+    assert np.ptp(one) > 0.1
     np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
+
+
+def test_chunks_of_like_length_give_the_losses_of_one(
+    model: UnimoForPretraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = losses(model, make_batch("bidirectional", parts_for({"contrastive"})))["contrastive"]
+    monkeypatch.setattr("unimo_paddle.data.batch.LEAST_CHUNK", 3)
+    cut = make_batch("bidirectional", parts_for({"contrastive"}))
+    candidates = view(cut).contrast
+    assert candidates and (len(candidates.joint.parts), len(candidates.texts.parts)) == (4, 3)
+    assert float(losses(model, cut)["contrastive"].sum) == pytest.approx(float(whole.sum), rel=1e-5)
+    rows = [sum(one.is_pad.size for one in view(b).contrast.joint.parts) for b in (
+        cut, make_batch("bidirectional", parts_for({"contrastive"})))]  # fmt: skip
+    assert rows[0] == rows[1] < 12 * (1 + 7 + 9)
 
 
 @pytest.mark.parametrize(
@@ -206,24 +225,14 @@ def test_the_plan_counts_what_a_step_encodes(
 ) -> None:
     run = load_run(
         CONFIG,
-        [f"data.positives={POSITIVES}", f"data.negatives={NEGATIVES}"]
+        [f"data.positives={POSITIVES}", f"data.negatives={NEGATIVES}", "images.regions=null"]
         + [f"data.retrieved_images={retrieved[0]}", f"data.retrieved_texts={retrieved[1]}"]
         + [f"objectives.{name}={float(name in wanted)}" for name in ALL],
     )
-    encoded: list[tuple[int, bool, bool]] = []
-
-    def note(layer: Unimo, inputs: tuple[Inputs]) -> None:
-        size, regions, tokens = len(inputs[0].is_pad), inputs[0].features.shape[1], inputs[0].token_ids.shape[1]
-        encoded.append((size, regions > 0, tokens > 0))
-
-    model.encoder.register_forward_pre_hook(note)
-    batch = make_batch("seq2seq", parts_for(wanted), retrieved)
-    losses(model, batch)
-    assert sum(size for size, _, _ in encoded) == sequences_per_pair(run) * len(SHAPES)
-    image, text = run.data.max_regions + 1, run.data.max_tokens
-    planned = sum(one.times * one.positions for one in encodings(run).values())
-    taken = sum(size * (image * has_image + text * has_text) for size, has_image, has_text in encoded)
-    assert planned * len(SHAPES) == taken
+    encoded: list[int] = []
+    model.encoder.register_forward_pre_hook(lambda layer, inputs: encoded.append(len(inputs[0].is_pad)))
+    losses(model, make_batch("seq2seq", parts_for(wanted), retrieved))
+    assert sum(encoded) == sum(encodings(run).values()) * len(SHAPES)
 
 
 @pytest.mark.parametrize(
@@ -251,11 +260,12 @@ def test_the_gradient_reaches_what_an_objective_teaches(
 
 
 class Scripted:
-    """Stands in for a model whose states say nothing and whose scores are given: joint ones, then retrieved ones."""
+    """Stands in for a model: joint scores are given; a pooled vector is one number, and what was retrieved for a pair
+    scores the product with the pair's own, which is 1."""
 
     def __init__(self, joint: list[float], images: list[float], texts: list[float]) -> None:
         self.scores = [paddle.to_tensor(some, stop_gradient=False) for some in (joint, images, texts)]
-        self.asked: list[tuple[list[int], list[int]]] = []
+        self.poolers, self.match_head = self, lambda one, other: (one * other).squeeze(1)
 
     def __call__(self, inputs: Inputs) -> States:
         size, regions, tokens = len(inputs.is_pad), inputs.features.shape[1], inputs.token_ids.shape[1]
@@ -264,35 +274,46 @@ class Scripted:
     def match_scores(self, states: States) -> paddle.Tensor:
         return self.scores[0]
 
-    def match_scores_separate(self, image: States, text: States) -> paddle.Tensor:
-        self.asked.append((image.image.shape, text.text.shape))
-        return self.scores[len(self.asked)]
+    def pool_image(self, image: paddle.Tensor) -> paddle.Tensor:
+        return self._pooled(image, self.scores[1])
+
+    def pool_text(self, text: paddle.Tensor) -> paddle.Tensor:
+        return self._pooled(text, self.scores[2])
+
+    def _pooled(self, states: paddle.Tensor, found: paddle.Tensor) -> paddle.Tensor:
+        """Of what was retrieved there are four rows, of the pairs themselves two."""
+        return paddle.ones([2, 1]) if states.shape[0] == 2 else found.unsqueeze(1)
 
 
 def test_the_contrast_by_hand() -> None:
-    """Two pairs of a caption, a positive, a negative, an image and a text retrieved; the second lacks its image.
+    """Two pairs of a caption, a positive, a negative, two images and two texts retrieved; the second has one image.
 
-    exp(d / 0.5) of pair 1: 1, 2 | 3 | 4 | 5: -ln((1 + 2 + 4 + 5) / 15); of pair 2: 2, 2 | 6 | - | 8: -ln(12 / 18).
+    exp(d / 0.5) of pair 1: 1, 2 | 3 | 4, 1 | 5, 1: -ln((1 + 2 + 4 + 1 + 5 + 1) / 17); of pair 2:
+    2, 2 | 6 | 9, - | 8, 1: -ln(22 / 28).
     """
     rng = np.random.default_rng(0)
-    images, texts = [make_image(rng, 1) for _ in range(6)], [make_text(rng, 1) for _ in range(6)]
-    both, alone = [bidirectional(2, 3)] * 6, [bidirectional(2, 0)] * 2
+    images, texts = [make_image(rng, 1) for _ in range(4)], [make_text(rng, 1) for _ in range(6)]
     part = Candidates(
-        joint=pad(images, texts, both),
-        images=pad(images[:2], [], alone),
-        texts=pad([], texts[:2], [bidirectional(0, 3)] * 2),
-        is_positive=np.array([[True, True, False, True, True]] * 2),
-        is_real=np.array([[True] * 5, [True, True, True, False, True]]),
+        joint=pad_in_chunks(images[:2], texts, np.repeat([0, 1], 3)),
+        images=pad_in_chunks(images, []),
+        texts=pad_in_chunks([], texts[:4]),
+        is_positive=np.array([[True, True, False, True, True, True, True]] * 2),
+        is_real=np.array([[True] * 7, [True, True, True, True, False, True, True]]),
     )
     apart = pad(images[:2], texts[:2], [separate(2, 3)] * 2)
-    model: Any = Scripted(*([math.log(power) / 2 for power in some] for some in ([1, 2, 3, 2, 2, 6], [4, 99], [5, 8])))
+    powers = ([1, 2, 3, 2, 2, 6], [4, 1, 9, 99], [5, 1, 8, 1])
+    model: Any = Scripted(*([math.log(power) / 2 for power in some] for some in powers))
     term = losses(model, Batch("pair", ["a", "b"], (ContrastPart(part, apart, None),)), 0.5)["contrastive"]
-    assert float(term.sum) == pytest.approx(-math.log(12 / 15) - math.log(12 / 18), rel=1e-5)
-    assert float(term.count) == 2 and model.asked == [([2, 2, 1], [2, 1, 1]), ([2, 1, 1], [2, 3, 1])]
+    assert float(term.sum) == pytest.approx(-math.log(14 / 17) - math.log(22 / 28), rel=1e-5)
+    assert float(term.count) == 2
     term.sum.backward()
     # softmax over all minus softmax over the positives, over tau; a candidate that is not real learns nothing
-    np.testing.assert_allclose(model.scores[1].grad.numpy(), [2 * (4 / 15 - 4 / 12), 0], atol=1e-6)
-    np.testing.assert_allclose(model.scores[2].grad.numpy(), [2 * (5 / 15 - 5 / 12), 2 * (8 / 18 - 8 / 12)], atol=1e-6)
+    of_images, of_texts = (
+        [2 * (power / 17 - power / 14) for power in first] + [2 * (power / 28 - power / 22) for power in second]
+        for first, second in (([4, 1], [9, 0]), ([5, 1], [8, 1]))
+    )
+    np.testing.assert_allclose(model.scores[1].grad.numpy(), of_images, atol=1e-6)
+    np.testing.assert_allclose(model.scores[2].grad.numpy(), of_texts, atol=1e-6)
 
 
 def test_retrieved_rows_learn_and_fillers_do_not(model: UnimoForPretraining, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -310,9 +331,10 @@ def test_retrieved_rows_learn_and_fillers_do_not(model: UnimoForPretraining, mon
     losses(model, batch)["contrastive"].mean().backward()
     apart, joint, images, texts = (tensor.grad.abs().sum(axis=[1, 2]).numpy() > 0 for tensor in embedded)
     is_real, group = view(batch).contrast.is_real, 1 + POSITIVES + NEGATIVES
-    assert np.array_equal(joint, is_real[:, :group].reshape(-1)) and apart.all()
-    assert np.array_equal(images, is_real[:, group : group + FOUND[0]].reshape(-1))
-    assert np.array_equal(texts, is_real[:, group + FOUND[0] :].reshape(-1))
+    candidates = view(batch).contrast
+    assert np.array_equal(joint[candidates.joint.back], is_real[:, :group].reshape(-1)) and apart.all()
+    assert np.array_equal(images[candidates.images.back], is_real[:, group : group + FOUND[0]].reshape(-1))
+    assert np.array_equal(texts[candidates.texts.back], is_real[:, group + FOUND[0] :].reshape(-1))
 
 
 def test_image_and_caption_apart_do_not_read_each_other(model: UnimoForPretraining) -> None:

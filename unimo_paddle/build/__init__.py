@@ -5,23 +5,61 @@ Read pretraining.py first, top to bottom: it shows how data, model, losses and e
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
+
 import paddle
 
+from unimo_paddle import preflight
 from unimo_paddle.build.detector import train_detector
 from unimo_paddle.build.evaluation import evaluate
-from unimo_paddle.build.pretraining import pretrain, pretraining_work
-from unimo_paddle.config import DetectorRun, Run
+from unimo_paddle.build.pretraining import open_sources, pretrain, pretraining_trial, starting_model
+from unimo_paddle.config import DetectorRun, PretrainRun, Run
+from unimo_paddle.console import say
+from unimo_paddle.engine import plan, replay
+from unimo_paddle.engine.precision import Precision
+from unimo_paddle.errors import UserError
+from unimo_paddle.tasks.pretraining import Pretraining
 
-__all__ = ["evaluate", "pretraining_work", "train"]
+__all__ = ["check", "evaluate", "run_again", "tell_plan", "train"]
 
 
-def train(run: Run, restart: bool = False) -> None:
+def train(run: Run, restart: bool = False, resume: Path | None = None) -> None:
     """Train what the run describes, from where an earlier start of the same run stopped.
 
-    Raises UserError for settings that do not fit the data or the run's folder.
+    restart: from the start, the earlier run is moved aside; resume: from this one of the run's checkpoints, later ones
+    are moved aside. Raises UserError for settings that do not fit the data or the run's folder.
     """
     paddle.seed(run.train.seed)
     if isinstance(run, DetectorRun):
-        train_detector(run, restart)
+        train_detector(run, restart, resume)
     else:
-        pretrain(run, restart)
+        pretrain(run, restart, resume)
+
+
+def tell_plan(run: Run) -> None:
+    """Print what the run will cost; data that are there already make it exact."""
+    known = preflight.data_sizes(run) if isinstance(run, PretrainRun) else None
+    for line in plan.describe(run, known):
+        say(line)
+
+
+def check(run: Run) -> int:
+    """Check machine, disk, network, data and a step of each kind; return 0, or 1 when something would stop the run."""
+    run = _pretraining(run, "--preflight")
+    return preflight.run(run, partial(pretraining_trial, run))
+
+
+def run_again(run: Run, failed: Path) -> None:
+    """Make again the step that failed with numbers that are not finite, and print where they come from."""
+    run = _pretraining(run, "--replay")
+    sources = open_sources(run)
+    work = Pretraining(starting_model(run, sources), sources.mixture.batch, run.objectives.temperature)
+    for line in replay.replay(failed, work, Precision(run.precision)):
+        say(line)
+
+
+def _pretraining(run: Run, flag: str) -> PretrainRun:
+    if not isinstance(run, PretrainRun):
+        raise UserError(f"{flag} is for runs of kind pretrain, not {run.kind}")
+    return run

@@ -14,7 +14,9 @@ from unimo_paddle.build.training import trainer
 from unimo_paddle.config import DetectorRun
 from unimo_paddle.console import say
 from unimo_paddle.data.prefetch import Prefetch
+from unimo_paddle.distributed import world_size
 from unimo_paddle.engine.run_directory import claim_directory
+from unimo_paddle.errors import UserError
 from unimo_paddle.files import read_json, sha256_of
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from unimo_paddle.vision.settings import DetectorSettings
 
 
-def train_detector(run: DetectorRun, restart: bool) -> None:
+def train_detector(run: DetectorRun, restart: bool, resume: Path | None) -> None:
     """Wire the detector: annotations -> batches -> trainer -> a folder for tools/extract.py.
 
     Where the backbone is frozen its maps are computed once; else each step decodes its pictures, one step ahead.
@@ -33,6 +35,8 @@ def train_detector(run: DetectorRun, restart: bool) -> None:
     """
     from unimo_paddle.vision import batches, detector, settings, training
 
+    if world_size() > 1:
+        raise UserError(f"a detector is trained by one process, not by {world_size()}; start it without a launcher")
     shown = read_pictures(run, run.data.train)
     judged = read_pictures(run, run.data.validation).scenes if run.data.validation else ()
     shape = detector_shape(run, shown)
@@ -42,7 +46,7 @@ def train_detector(run: DetectorRun, restart: bool) -> None:
     kept = run.extraction
     choice = settings.Choice(kept.score_threshold, kept.min_regions, kept.max_regions)
     order, attributes = batches.SceneOrder(shown.scenes, run.data.batch, run.train.seed), len(shape.attributes)
-    with claim_directory(run, restart) as directory:
+    with claim_directory(run, restart, resume) as directory:
         made: batches.MapBatches | batches.PictureBatches
         if shape.kind.is_frozen:
             made = batches.MapBatches(order, backbone_maps(model, shown, shape, source, directory), attributes)

@@ -9,7 +9,6 @@ from unimo_paddle.data.tokenizer import Tokenizer
 from unimo_paddle.engine.checkpoint import read_weights, restore_model
 from unimo_paddle.engine.run_directory import require_same_data
 from unimo_paddle.errors import UserError
-from unimo_paddle.model.model_folder import ModelSizes
 from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
 from unimo_paddle.regions import RegionStore
 
@@ -41,22 +40,10 @@ def build_model(run: PretrainRun, tokenizer: Tokenizer, store: RegionStore) -> U
         max_positions=model.max_positions,
         dropout=model.dropout,
         attention_dropout=model.attention_dropout,
+        operators=model.operators,
+        recompute=model.recompute,
     )
     return UnimoForPretraining(encoder, len(store.meta.classes))
-
-
-def sizes_of(model: UnimoForPretraining) -> ModelSizes:
-    """Return the numbers that a checkpoint needs beside its weights to be converted or started from."""
-    encoder = model.encoder
-    return ModelSizes(
-        vocab_size=encoder.vocab_size,
-        width=encoder.width,
-        layers=len(encoder.layers),
-        heads=encoder.heads,
-        max_positions=encoder.position_embedding.weight.shape[0],
-        feature_width=encoder.feature_width,
-        classes=model.region_classifier.projection.weight.shape[1],
-    )
 
 
 def model_facts(tokenizer: Tokenizer, store: RegionStore) -> dict[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
 
 import paddle
 
-from unimo_paddle.build.models import build_model, sizes_of
+from unimo_paddle.build.facts import data_facts
+from unimo_paddle.build.models import build_model, model_facts
 from unimo_paddle.build.training import trainer
-from unimo_paddle.config import PretrainRun
+from unimo_paddle.config import PretrainRun, fingerprint
 from unimo_paddle.console import say
 from unimo_paddle.corpus import Corpus
 from unimo_paddle.data.batch import Parts
@@ -22,12 +23,19 @@ from unimo_paddle.data.stream import PairStream
 from unimo_paddle.data.text_stream import TextSettings, TextStream
 from unimo_paddle.data.tokenizer import Tokenizer, load_tokenizer
 from unimo_paddle.distributed import rank, world_size
+from unimo_paddle.engine.precision import Precision
+from unimo_paddle.engine.profile import profiler
 from unimo_paddle.engine.run_directory import DATA_FILE, claim_directory, note_data
+from unimo_paddle.engine.trainer import Trainer, Watch
 from unimo_paddle.errors import UserError
 from unimo_paddle.model.loading import load_weights
 from unimo_paddle.model.model_folder import SIZES_FILE
-from unimo_paddle.model.unimo import UnimoForPretraining
+from unimo_paddle.model.unimo import UnimoForPretraining, sizes_of
+from unimo_paddle.preflight import Trial
+from unimo_paddle.probes.held_out import held_out
+from unimo_paddle.probes.pair_probe import VALUES, PairProbe
 from unimo_paddle.regions import RegionStore
+from unimo_paddle.retrieval import candidates
 from unimo_paddle.tasks.pretraining import Pretraining, parts_for
 from unimo_paddle.token_store import TokenStore
 
@@ -42,34 +50,67 @@ class Sources:
     store: RegionStore
     mixture: Mixture
 
-    @property
-    def facts(self) -> dict[str, str]:
-        """What tells data apart that look alike: the same sizes under the same paths, but other ids or features."""
-        return {"tokenizer": self.tokenizer.fingerprint(), "detector": self.store.meta.detector}
 
-
-def pretrain(run: PretrainRun, restart: bool) -> None:
+def pretrain(run: PretrainRun, restart: bool, resume: Path | None) -> None:
     """Wire pretraining, top to bottom: what is read, what learns, what it learns from, what drives it."""
-    answers = run.evaluation.answers
-    if answers and not answers.is_file():  # told now, not after hours of training
-        raise UserError(f"evaluation.answers: {answers} does not exist; leave it out with -o evaluation.answers=null")
     sources = open_sources(run)
     model = starting_model(run, sources)
-    beside: dict[str, Any] = {SIZES_FILE: asdict(sizes_of(model)), DATA_FILE: sources.facts}
-    with claim_directory(run, restart) as directory, Prefetch(sources.mixture.batch) as ahead:
-        note_data(directory, beside[DATA_FILE])
+    watch = watching(run, model, sources)
+    facts = model_facts(sources.tokenizer, sources.store) | data_facts(run)
+    with claim_directory(run, restart, resume) as directory, Prefetch(sources.mixture.batch) as ahead:
+        note_data(directory, facts)
         work = Pretraining(model, ahead.batch, run.objectives.temperature)
-        trainer(work, run.optimizer, run.train, run.objectives.weights(), directory, beside).run()
+        around(run, work, directory, facts, watch).run()
 
 
-def pretraining_work(run: PretrainRun) -> tuple[Pretraining, Sources]:
-    """Return a run's work without an engine around it: for preflight and for replaying a step."""
+def pretraining_trial(run: PretrainRun, folder: Path) -> Trial:
+    """Return the run as it would start, writing to another folder: for preflight."""
     sources = open_sources(run)
-    return Pretraining(starting_model(run, sources), sources.mixture.batch, run.objectives.temperature), sources
+    work = Pretraining(starting_model(run, sources), sources.mixture.batch, run.objectives.temperature)
+    return Trial(around(run, work, folder, {}, None), sources.mixture.kind)
+
+
+def around(
+    run: PretrainRun, work: Pretraining, directory: Path, facts: dict[str, str], watch: Watch | None
+) -> Trainer:
+    """Wire the engine around pretraining with all that the run says of it."""
+    return trainer(
+        work,
+        run.optimizer,
+        run.train,
+        run.objectives.weights(),
+        directory,
+        beside={SIZES_FILE: asdict(sizes_of(work.model)), DATA_FILE: facts},
+        parallel=run.parallel,
+        precision=Precision(run.precision),
+        watch=watch,
+        peak_tflops=run.watch.peak_tflops,
+        fingerprint=fingerprint(run),
+        operators=run.model.operators,
+    )
+
+
+def watching(run: PretrainRun, model: UnimoForPretraining, sources: Sources) -> Watch:
+    """Return what is looked at while the run goes on. Raises UserError, before hours of training, for what is not
+    there to be looked at."""
+    watch, wanted = run.watch, run.evaluation
+    if wanted.answers and not wanted.answers.is_file():
+        raise UserError(f"evaluation.answers: {wanted.answers} does not exist; leave it out: evaluation.answers=null")
+    profile = profiler(watch.profile, run.output.directory / "profile")
+    if not watch.probe_every:
+        return Watch(profile=profile)
+    if watch.keep_best not in (None, *VALUES):
+        raise UserError(f"watch.keep_best: {watch.keep_best} is no value of the probes; they are {', '.join(VALUES)}")
+    found = candidates(Corpus(run.data.corpus), wanted.split, 1, wanted.answers)
+    pairs = held_out(
+        found, sources.store, sources.tokenizer, watch.probe_pairs, run.data.max_regions, run.data.max_tokens
+    )
+    probe = PairProbe(model, pairs, sources.tokenizer, sources.store.meta.classes, wanted.batch)
+    return Watch(probe, watch.probe_every, watch.keep_best, profile)
 
 
 def open_sources(run: PretrainRun) -> Sources:
-    """Open the streams of all kinds of data that the run names. Raises UserError for what is missing or does not fit."""
+    """Open the streams of all kinds of data that the run names; UserError for what is missing or does not fit."""
     tokenizer, store = load_tokenizer(run.data.tokenizer), RegionStore(run.data.regions)
     store.require_whole()
     streams: dict[str, tuple[Stream, float]] = {}

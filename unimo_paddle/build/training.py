@@ -1,4 +1,4 @@
-"""The engine around any work: optimizer, learning rate, checkpoints, log, trainer."""
+"""The engine around any work: precision, optimizer, learning rate, checkpoints, log, trainer."""
 
 from __future__ import annotations
 
@@ -6,12 +6,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from unimo_paddle.config import OptimizerSettings, TrainSettings
+from unimo_paddle.config import OptimizerSettings, ParallelSettings, TrainSettings
+from unimo_paddle.distributed import world_size
 from unimo_paddle.engine.checkpoint import Checkpoints
+from unimo_paddle.engine.device import device_name
 from unimo_paddle.engine.log import Log
-from unimo_paddle.engine.optimizer import Adam, learning_rate
+from unimo_paddle.engine.optimizer import Adam, learning_rate, sharding_of
+from unimo_paddle.engine.passes import Work
+from unimo_paddle.engine.peak import peak_flops
+from unimo_paddle.engine.precision import Precision
 from unimo_paddle.engine.run_directory import CHECKPOINTS
-from unimo_paddle.engine.trainer import Trainer, Work
+from unimo_paddle.engine.trainer import Trainer, Watch
 
 
 def trainer(
@@ -21,9 +26,28 @@ def trainer(
     weights: dict[str, float],
     directory: Path,
     beside: dict[str, Any] | None = None,
+    parallel: ParallelSettings | None = None,
+    precision: Precision | None = None,
+    watch: Watch | None = None,
+    peak_tflops: float | None = None,
+    fingerprint: int = 0,
+    operators: str = "plain",
 ) -> Trainer:
-    """Wire the engine around any work. beside: file name -> JSON value, kept in each checkpoint."""
-    adam = Adam(work.model, optimizer.weight_decay, optimizer.betas, optimizer.epsilon, optimizer.clip_norm)
+    """Wire the engine around any work.
+
+    beside: file name -> JSON value, kept in each checkpoint; peak_tflops: of one device, where the settings say it.
+    """
+    precision, parallel = precision or Precision(), parallel or ParallelSettings()
+    adam = Adam(
+        work.model,
+        optimizer.weight_decay,
+        optimizer.betas,
+        optimizer.epsilon,
+        optimizer.clip_norm,
+        halve=precision.halve if precision.level == "O2" else None,
+        sharding=sharding_of(parallel),
+        operators=operators,
+    )
     rate = partial(
         learning_rate,
         peak=optimizer.peak_lr,
@@ -32,7 +56,7 @@ def trainer(
         schedule=optimizer.schedule,
     )
     checkpoints = Checkpoints(directory / CHECKPOINTS, settings.keep_last, beside)
-    log = Log(directory, settings.log_every, settings.steps)
-    return Trainer(
-        work, adam, rate, checkpoints, log, weights, settings.steps, settings.save_every, settings.seed
-    )
+    dtype = "float32" if precision.level == "O0" else precision.dtype
+    peak = peak_flops(device_name(), dtype, peak_tflops)
+    log = Log(directory, settings.log_every, settings.steps, peak * world_size() if peak else None)
+    return Trainer(work, adam, rate, checkpoints, log, weights, settings, directory, precision, watch, fingerprint)

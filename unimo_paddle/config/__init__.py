@@ -9,7 +9,7 @@ from unimo_paddle.config.engine import (
     WatchSettings,
 )
 from unimo_paddle.config.load import Run, load_corpus_plan, load_run
-from unimo_paddle.config.save import differences, run_from_directory, save_run
+from unimo_paddle.config.save import differences, fingerprint, run_from_directory, save_run
 from unimo_paddle.config.schema import SIZES, DetectorRun, PretrainRun
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "TrainSettings",
     "WatchSettings",
     "differences",
+    "fingerprint",
     "load_corpus_plan",
     "load_run",
     "run_from_directory",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,11 @@ def run_from_directory(directory: Path | str) -> Run:
     if not path.is_file():
         raise UserError(f"{directory} holds no {SAVED}, so it is not the folder of a run; check the path")
     return load_run(path)
+
+
+def fingerprint(run: Run) -> int:
+    """Return a number below 2 ** 48 that tells runs with other settings apart."""
+    return int(hashlib.sha256(repr(run).encode()).hexdigest()[:12], 16)
 
 
 def differences(old: Run, new: Run) -> list[str]:

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 
 from unimo_paddle.data.encode import Bools, Floats, ImageRow, Ints, TextRow
 from unimo_paddle.data.masking import HiddenRegions, HiddenText
-from unimo_paddle.data.patterns import Pattern
+from unimo_paddle.data.patterns import Pattern, bidirectional
 
 _Number = TypeVar("_Number", np.float32, np.int64)
 
+# More chunks pad less, but a product of few rows is slow.
+MOST_CHUNKS, LEAST_CHUNK = 4, 16
 PAD = 1  # token ids and positions are both padded with 1 (release, section 3)
 
 
@@ -29,8 +31,9 @@ class Sequences:
 
     features: float32 [B, R, D]; locations: float32 [B, R, 5]; token_ids, positions: int64 [B, T];
     reach, group: int32 [B, R+T], the attention pattern (data/patterns.py); is_pad: bool [B, R+T].
-    Without images D is 0 too: nothing says how wide their features would have been. Images that several texts in a
-    row are read with are held once: features and locations may be [B / times, R, ..], image b // times is row b's.
+    Without images D is 0 too: nothing says how wide their features would have been.
+    image_of: int64 [B], which of I images each row reads, None when each has its own: an image that several texts are
+    read with is held and embedded once; features and locations are [I, R, ..] then.
     """
 
     features: Floats
@@ -40,6 +43,22 @@ class Sequences:
     reach: NDArray[np.int32]
     group: NDArray[np.int32]
     is_pad: Bools
+    image_of: Ints | None = None
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """N sequences, sorted by length and cut into chunks that are padded each by itself: else the longest of them would
+    pad all.
+
+    back: int64 [N], the row that each sequence has when the chunks' rows are laid end to end.
+    """
+
+    parts: tuple[Sequences, ...]
+    back: Ints
+
+    def __len__(self) -> int:
+        return len(self.back)
 
 
 @dataclass(frozen=True)
@@ -84,15 +103,15 @@ class VisualPart:
 class Candidates:
     """The candidates of each pair, nothing hidden (paper section 2).
 
-    joint: [B*G, ..], rows b*G .. b*G+G-1 are pair b with its caption, its rewritten positives, its negatives.
-    images: [B*I, ..], the images retrieved for pair b, alone; texts: [B*J, ..], the texts retrieved for it, alone;
-    None where none are asked for. is_positive, is_real: bool [B, G+I+J], in this order; a candidate that is not real
+    joint: B*G, of which b*G .. b*G+G-1 are pair b with its caption, its rewritten positives, its negatives.
+    images: B*I, the images retrieved for pair b, alone; texts: B*J, the texts retrieved for it, alone; None where none
+    are asked for. is_positive, is_real: bool [B, G+I+J], in this order; a candidate that is not real
     only fills up a pair with fewer of its kind than asked, and counts for nothing.
     """
 
-    joint: Sequences
-    images: Sequences | None
-    texts: Sequences | None
+    joint: Chunks
+    images: Chunks | None
+    texts: Chunks | None
     is_positive: Bools
     is_real: Bools
 
@@ -131,8 +150,8 @@ def sequences_of(part: Part) -> list[Sequences]:
     if not isinstance(part, ContrastPart):
         return [part.sequences]
     one = part.candidates
-    found = [one.joint, one.images, one.texts] if one else []
-    return [sequences for sequences in (*found, part.apart) if sequences is not None]
+    chunks = [chunks for chunks in (one.joint, one.images, one.texts) if chunks] if one else []
+    return [sequences for some in chunks for sequences in some.parts] + ([part.apart] if part.apart else [])
 
 
 @dataclass(frozen=True)
@@ -150,17 +169,22 @@ class Parts:
         return self.seq2seq if objective == "seq2seq" else self.bidirectional
 
 
-def pad(images: Sequence[ImageRow], texts: Sequence[TextRow], patterns: Sequence[Pattern]) -> Sequences:
+def pad(
+    images: Sequence[ImageRow],
+    texts: Sequence[TextRow],
+    patterns: Sequence[Pattern],
+    image_of: Ints | None = None,
+) -> Sequences:
     """Pad to the longest image and the longest text of the batch: ids and positions 1, features 0.
 
     patterns: one a row of the batch, over its own image rows and text rows, padding not counted.  images or
-    texts may be empty as a whole (text alone, images alone).  There may be several texts in a row to an image.  A pad
-    row repeats the pattern of the row before it, so that reach never decreases within a part; is_pad keeps everyone
-    from reading it.
+    texts may be empty as a whole (text alone, images alone).  image_of: int64 [B], see Sequences.  A pad row repeats
+    the pattern of the row before it, so that reach never decreases within a part; is_pad keeps everyone from reading
+    it.
     """
     size = len(patterns)
-    times = size // max(len(images), 1)
-    n_regions = np.repeat([len(image.features) for image in images] or [0] * size, times if images else 1)
+    n_regions = np.array([len(image.features) for image in images] or [0] * size)
+    n_regions = n_regions if image_of is None else n_regions[image_of]
     n_words = np.array([len(text.ids) for text in texts] or [0] * size)
     assert len(n_regions) == len(n_words) == size, (len(images), len(texts), size)
     region, word = np.arange(n_regions.max(initial=0)), np.arange(n_words.max(initial=0))
@@ -179,7 +203,29 @@ def pad(images: Sequence[ImageRow], texts: Sequence[TextRow], patterns: Sequence
         reach=reach,
         group=group,
         is_pad=np.concatenate((region >= n_regions[:, None], word >= n_words[:, None]), axis=1),
+        image_of=image_of,
     )
+
+
+def pad_in_chunks(
+    images: Sequence[ImageRow], texts: Sequence[TextRow], image_of: Ints | None = None, most: int = MOST_CHUNKS
+) -> Chunks:
+    """Pad sequences that read in both directions, each chunk of like length by itself; fewer than LEAST_CHUNK of them
+    share a chunk with others. images or texts may be empty. image_of: int64 [N], the image of each text; None: none."""
+    n_regions = np.array([len(image.features) for image in images] or [0] * len(texts))
+    n_words = np.array([len(text.ids) for text in texts] or [0] * len(images))
+    sizes = np.stack([n_regions if image_of is None else n_regions[image_of], n_words], axis=1)
+    order = np.argsort(sizes.sum(axis=1), kind="stable")
+    parts = []
+    for rows in np.array_split(order, max(1, min(most, len(order) // LEAST_CHUNK))):
+        patterns = [bidirectional(*sizes[row]) for row in rows]
+        if image_of is None:
+            part = pad([images[row] for row in rows if images], [texts[row] for row in rows if texts], patterns)
+        else:
+            used, shown = np.unique(image_of[rows], return_inverse=True)
+            part = pad([images[image] for image in used], [texts[row] for row in rows], patterns, shown)
+        parts.append(part)
+    return Chunks(tuple(parts), np.argsort(order))
 
 
 def language_labels(hidden: Sequence[HiddenText], width: int) -> LanguageLabels:

@@ -18,6 +18,7 @@ from unimo_paddle.data.batch import (
     VisualPart,
     language_labels,
     pad,
+    pad_in_chunks,
     visual_labels,
 )
 from unimo_paddle.data.encode import Bools, ImageRow, Ints, TextRow
@@ -126,13 +127,14 @@ def _visual(examples: Sequence[Example], settings: PairSettings) -> VisualPart:
 
 
 def _candidates(examples: Sequence[Example], settings: PairSettings) -> Candidates:
-    joint = [(example.image, text) for example in examples for text in example.group]
     images = [image for example in examples for image in example.images]
     texts = [text for example in examples for text in example.texts]
+    group = [text for example in examples for text in example.group]
+    own = np.repeat(np.arange(len(examples)), len(group) // len(examples))
     return Candidates(
-        joint=pad([e.image for e in examples], [t for _, t in joint], [_bidirectional(i, t) for i, t in joint]),
-        images=pad(images, [], [patterns.bidirectional(len(i.features), 0) for i in images]) if images else None,
-        texts=pad([], texts, [patterns.bidirectional(0, len(t.ids)) for t in texts]) if texts else None,
+        joint=pad_in_chunks([example.image for example in examples], group, own),
+        images=pad_in_chunks(images, []) if images else None,
+        texts=pad_in_chunks([], texts) if texts else None,
         is_positive=np.array([settings.is_positive] * len(examples)),
         is_real=np.array([example.is_real for example in examples]),
     )

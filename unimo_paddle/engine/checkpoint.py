@@ -1,17 +1,16 @@
-"""Checkpoints: safetensors with a manifest, whole or absent, the newest sound one found again.
+"""The checkpoints of a run: each whole or absent, written by all ranks together, the newest sound one found again.
 
-    checkpoints/step-00000100/model.safetensors      parameters and buffers by structured name
-                              optimizer.safetensors  Adam's moments
-                              state.json             what else the trainer needs
-                              manifest.json          size and SHA-256 of each of these
+    checkpoints/step-00000100/  see snapshot.py
+                best            a link to the one with the highest score, where scores are given
 """
 
 from __future__ import annotations
 
+import math
 import re
 import shutil
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,98 +18,222 @@ import numpy as np
 from numpy.typing import NDArray
 from paddle import nn
 
-from unimo_paddle.console import say
+from unimo_paddle.console import describe, say
+from unimo_paddle.distributed import rank
+from unimo_paddle.engine.snapshot import (
+    MANIFEST,
+    MODEL,
+    OPTIMIZER,
+    STATE,
+    Arrays,
+    Snapshot,
+    make_manifest,
+    optimizer_file,
+    read_snapshot,
+)
+from unimo_paddle.engine.together import from_first, together, told_by_all
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import atomic_directory, leftovers, read_json, sha256_of, write_json
+from unimo_paddle.files import TEMPORARY, leftovers, read_json, sync_directory, sync_file, write_json
 from unimo_paddle.tensor_files import read_safetensors, write_safetensors
 
-Arrays = Mapping[str, NDArray[Any]]
-MODEL, OPTIMIZER, STATE, MANIFEST = "model.safetensors", "optimizer.safetensors", "state.json", "manifest.json"
-_SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """What was saved after `step` updates."""
-
-    step: int
-    path: Path
-    model: Arrays
-    optimizer: Arrays
-    state: dict[str, Any]
+BEST = "best"
+_MOST_FAILURES = 3  # saves in a row that the system may refuse
 
 
 class Checkpoints:
-    """The checkpoints of one run. keep_last: how many stay; beside: file name -> JSON value, kept in each."""
+    """The checkpoints of one run. keep_last: how many stay, beside the best; beside: file name -> JSON value, kept in
+    each. All ranks call the methods, in the same order: the folder has to be one that all of them see."""
 
     def __init__(self, directory: Path | str, keep_last: int, beside: Mapping[str, Any] | None = None) -> None:
         self.directory, self.keep_last, self.beside = Path(directory), keep_last, beside or {}
+        self._failures = 0
 
-    def save(self, step: int, model: Arrays, optimizer: Arrays, state: dict[str, Any]) -> Path:
+    def save(
+        self,
+        step: int,
+        model: Arrays,
+        optimizer: Arrays,
+        state: Mapping[str, Any],
+        score: float | None = None,
+        last: bool = False,
+    ) -> Path | None:
         """Write a checkpoint, then remove the oldest ones beyond keep_last; return its folder.
 
+        model: the first rank's are written, all of them. optimizer: the state of the parameters that this rank owns,
+        empty where it owns none; each must have one owner. score: the higher, the better; the best one stays.
+
+        What the system refuses (disk full, folder gone) is told, and None is returned: ten days of training do not end
+        for it. The third time in a row, or when it is the `last` before the process ends, OSError is raised.
         Raises UserError when a number is not finite: such a checkpoint would only carry the damage on.
         """
-        _refuse_nonfinite(step, {**model, **{f"optimizer {name}": array for name, array in optimizer.items()}})
-        path = self.directory / f"step-{step:08d}"
-        shutil.rmtree(path, ignore_errors=True)  # only a damaged one can be there: the run went back before it
-        with atomic_directory(path) as folder:
-            write_safetensors(folder / MODEL, model)
-            write_safetensors(folder / OPTIMIZER, optimizer)
-            for name, value in self.beside.items():
-                write_json(folder / name, value)
-            write_json(folder / STATE, {"step": step, **state})
-            write_json(folder / MANIFEST, _manifest(folder))
-        sound = [one for one in self._paths() if _step_of(one) <= step]  # the run went back before any later one
-        for old in sound[: -self.keep_last]:
-            shutil.rmtree(old)
+        with together():
+            _refuse_nonfinite(step, {**model, **{f"optimizer {name}": array for name, array in optimizer.items()}})
+        begun = time.monotonic()
+        path = self._path(step)
+        noted = {"step": step, **state} | ({} if score is None else {"score": float(score)})
+        try:
+            self._write(path, model, optimizer, noted)
+        except OSError as error:
+            self._go_on_without(step, error, last)
+            return None
+        self._failures = 0
+        if rank() == 0:
+            size = sum(file.stat().st_size for file in path.iterdir())
+            say(f"checkpoint of step {step:,}: {size / 1e6:,.1f} MB in {time.monotonic() - begun:.1f} s")
+            self._tidy(step)
         return path
 
     def newest(self) -> Snapshot | None:
         """Return the newest sound checkpoint, None when there is none yet; say which newer ones are damaged.
 
-        Raises UserError when there are checkpoints and all are damaged.
+        The first rank compares the checksums; the others take the one that it found. Raises UserError when there are
+        checkpoints and all are damaged, or another rank does not see the folder.
         """
-        if self.directory.is_dir():
-            leftovers(self.directory)
-        paths = self._paths()
-        for path in reversed(paths):
-            try:
-                return read_snapshot(path)
-            except UserError as error:
-                say(f"warning: {error}; going back to the checkpoint before it")
-        if paths:
-            raise UserError(f"all checkpoints in {self.directory} are damaged; start anew with --restart")
-        return None
+        found = None
+        with together():
+            if rank() == 0 and self.directory.is_dir():
+                leftovers(self.directory)
+                found = newest_sound(self.directory)
+        step = from_first(found.step if found else -1)
+        with together():
+            if rank() and step >= 0:
+                found = read_snapshot(self._path(step), verify=False)
+        return found
 
-    def _paths(self) -> list[Path]:
-        found = [path for path in self.directory.glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name)]
-        return sorted(found, key=_step_of)
+    def _path(self, step: int) -> Path:
+        return self.directory / f"step-{step:08d}"
+
+    def _write(self, path: Path, model: Arrays, optimizer: Arrays, state: Mapping[str, Any]) -> None:
+        """Let every rank write its files into one folder, which then takes its name."""
+        owners = [number for number, has_some in enumerate(told_by_all(float(bool(optimizer)))) if has_some]
+        work = path.with_name(TEMPORARY + path.name)
+        try:
+            with together():
+                if rank() == 0:
+                    shutil.rmtree(work, ignore_errors=True)
+                    self.directory.mkdir(exist_ok=True)  # not its parents: a run's folder that is gone is told
+                    work.mkdir()
+            with together():
+                self._write_own(work, model, optimizer, state, owners)
+            with together():
+                if rank() == 0:
+                    _finish(work, path)
+        except BaseException:
+            if rank() == 0:
+                shutil.rmtree(work, ignore_errors=True)
+            raise
+
+    def _write_own(
+        self, work: Path, model: Arrays, optimizer: Arrays, state: Mapping[str, Any], owners: list[int]
+    ) -> None:
+        if rank() == 0:
+            _write_arrays(work / MODEL, model)
+            for name, value in self.beside.items():
+                write_json(work / name, value)
+            write_json(work / STATE, state)
+        if set(owners) <= {0} and rank() == 0:
+            _write_arrays(work / OPTIMIZER, optimizer)
+        elif optimizer:
+            _write_arrays(work / optimizer_file(owners.index(rank()), len(owners)), optimizer)
+
+    def _go_on_without(self, step: int, error: OSError, last: bool) -> None:
+        self._failures += 1
+        if last or self._failures >= _MOST_FAILURES:
+            raise error
+        if rank() == 0 or error.errno is not None:  # the first rank tells it, and the one that knows why
+            say(f"warning: the checkpoint of step {step:,} was not saved: {describe(error).replace(TEMPORARY, '')}")
+            say(f"the run goes on; it ends when {_MOST_FAILURES} in a row fail, and this was number {self._failures}")
+
+    def _tidy(self, step: int) -> None:
+        """Point to the best one and remove the old ones; what the system refuses of it is told."""
+        sound = [one for one in paths_in(self.directory) if step_of(one) <= step]  # the run went back before later ones
+        try:
+            best = point_to_best(self.directory, sound)
+            for old in sound[: -self.keep_last]:
+                if old != best:
+                    _discard(old)
+        except OSError as error:
+            say(f"warning: the checkpoint is saved, but tidying up {self.directory} failed: {error}")
 
 
-def _step_of(path: Path) -> int:
+def _write_arrays(path: Path, arrays: Arrays) -> None:
+    write_safetensors(path, arrays)
+    sync_file(path)
+
+
+def _finish(work: Path, path: Path) -> None:
+    write_json(work / MANIFEST, make_manifest(work))
+    sync_directory(work)
+    if path.exists():
+        _discard(path)  # a damaged one: the run went back before it
+    work.rename(path)
+    sync_directory(path.parent)
+
+
+def _discard(path: Path) -> None:
+    """Remove a folder so that a kill on the way leaves no half of it under its name."""
+    gone = path.with_name(f"{TEMPORARY}old-{path.name}")
+    shutil.rmtree(gone, ignore_errors=True)
+    path.rename(gone)
+    shutil.rmtree(gone, ignore_errors=True)  # a network drive keeps what a process still has mapped; gone later
+
+
+def paths_in(directory: Path) -> list[Path]:
+    """Return the folders of a run's checkpoints, sound or not, the oldest first."""
+    found = [path for path in directory.glob("step-*") if re.fullmatch(r"step-\d{8,}", path.name)]
+    return sorted(found, key=step_of)
+
+
+def step_of(path: Path) -> int:
+    """Return the number in the name of a checkpoint's folder."""
     return int(path.name.removeprefix("step-"))
 
 
-def read_snapshot(path: Path) -> Snapshot:
-    """Return a checkpoint after comparing every file with the manifest. Raises UserError naming what is damaged."""
-    manifest = read_json(path / MANIFEST)
-    if not isinstance(manifest, dict) or manifest.get("schema") != _SCHEMA:
-        raise UserError(f"{path / MANIFEST}: schema {_SCHEMA} is wanted; the file is of another program")
-    for name in (MODEL, OPTIMIZER, STATE):
-        _compare(path / name, manifest.get("files", {}).get(name, {}))
-    state = read_json(path / STATE)
-    return Snapshot(state["step"], path, read_safetensors(path / MODEL), read_safetensors(path / OPTIMIZER), state)
+def newest_sound(directory: Path) -> Snapshot | None:
+    """Return the newest checkpoint that is not damaged, None in an empty folder; UserError when all are."""
+    paths = paths_in(directory)
+    for path in reversed(paths):
+        try:
+            return read_snapshot(path)
+        except UserError as error:
+            say(f"warning: {error}; going back to the checkpoint before it")
+    if paths:
+        raise UserError(f"all checkpoints in {directory} are damaged; start anew with --restart")
+    return None
+
+
+def point_to_best(directory: Path, among: list[Path]) -> Path | None:
+    """Let the link `best` point to the checkpoint with the highest score, the later of two; return it, or None."""
+    scores = {path: score for path in among if (score := _score_of(path)) is not None}
+    if not scores:
+        (directory / BEST).unlink(missing_ok=True)
+        return None
+    best = max(scores, key=lambda path: (scores[path], step_of(path)))
+    if not (directory / BEST).is_symlink() or (directory / BEST).readlink() != Path(best.name):
+        link = directory / f"{TEMPORARY}{BEST}"
+        link.unlink(missing_ok=True)
+        link.symlink_to(best.name)
+        link.replace(directory / BEST)
+    return best
+
+
+def _score_of(path: Path) -> float | None:
+    try:
+        score = read_json(path / STATE).get("score")
+    except (UserError, OSError, AttributeError):  # damaged: no candidate
+        return None
+    return score if isinstance(score, float) and math.isfinite(score) else None
 
 
 def read_weights(folder: Path | str) -> dict[str, NDArray[Any]]:
     """Return a model's parameters from the folder of a run, of one checkpoint, or of converted weights.
 
-    Raises UserError when there is none of them or the file is damaged.
+    Of a run the newest are taken; its folder checkpoints/best is a checkpoint like any other. Raises UserError when
+    there is none of them or the file is damaged.
     """
     folder = Path(folder)
     if (folder / "checkpoints").is_dir():
-        newest = Checkpoints(folder / "checkpoints", keep_last=1).newest()
+        newest = newest_sound(folder / "checkpoints")
         if newest is None:
             raise UserError(f"{folder} is a run without a checkpoint yet; train it first")
         return dict(newest.model)
@@ -143,26 +266,11 @@ def restore_model(model: nn.Layer, arrays: Arrays, where: Path | str) -> None:
         tensor.set_value(arrays[name])
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
-    files = {
-        name: {"bytes": (folder / name).stat().st_size, "sha256": sha256_of(folder / name)}
-        for name in (MODEL, OPTIMIZER, STATE)
-    }
-    return {"schema": _SCHEMA, "files": files}
-
-
-def _compare(path: Path, noted: dict[str, Any]) -> None:
-    if not path.is_file():
-        raise UserError(f"{path} is missing")
-    size = path.stat().st_size
-    if size != noted.get("bytes"):
-        raise UserError(f"{path} has {size} bytes instead of {noted.get('bytes')}")
-    if sha256_of(path) != noted.get("sha256"):
-        raise UserError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}")
-
-
 def _refuse_nonfinite(step: int, arrays: Arrays) -> None:
-    bad = [name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array).all()]
+    # The sum of finite float32 numbers cannot overflow in float64, and needs no array of as many flags.
+    bad = [
+        name for name, array in arrays.items() if array.dtype.kind == "f" and not np.isfinite(array.sum(dtype="f8"))
+    ]
     if bad:
         raise UserError(
             f"the checkpoint of step {step} was not saved: {len(bad)} of {len(arrays)} arrays hold values that are "

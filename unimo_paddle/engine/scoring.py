@@ -41,15 +41,16 @@ class PairScorer:
         with paddle.no_grad():
             images = paddle.concat([self._pool_images(part) for part in self._parts(self.images)])
             texts = paddle.concat([self._pool_texts(part) for part in self._parts(self.texts)])
-            scores: Scores = self.model.match_head.all_pairs(images, texts).numpy()
+            scores: Scores = self.model.match_head.all_pairs(images, texts).astype("float32").numpy()
         return scores.T
 
     def _score(self, places: Sequence[Place]) -> Scores:
         images, texts = [self.images[image] for image, _ in places], [self.texts[text] for _, text in places]
         patterns = [bidirectional(len(i.features), len(t.ids)) for i, t in zip(images, texts, strict=True)]
         with paddle.no_grad():
-            scores: Scores = self.model.match_scores(self.model(to_tensors(pad(images, texts, patterns)))).numpy()
-        return scores
+            scores = self.model.match_scores(self.model(to_tensors(pad(images, texts, patterns))))
+        found: Scores = scores.astype("float32").numpy()
+        return found
 
     def _pool_images(self, images: Sequence[ImageRow]) -> Tensor:
         patterns = [bidirectional(len(image.features), 0) for image in images]

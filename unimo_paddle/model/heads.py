@@ -10,13 +10,18 @@ import paddle.nn.functional as F
 from paddle import Tensor, nn
 
 from unimo_paddle.model.layers import linear
+from unimo_paddle.operators import native
 
 
 class LanguageHead(nn.Layer):
-    """Linear, GELU, LayerNorm, then the product with the word table itself (tied weights)."""
+    """Linear, GELU, LayerNorm, then the product with the word table itself (tied weights).
 
-    def __init__(self, vocab_size: int, width: int) -> None:
+    operators: "plain" Paddle's, or our "native" ones (see layers.encoder_layer).
+    """
+
+    def __init__(self, vocab_size: int, width: int, operators: str = "plain") -> None:
         super().__init__()
+        self.is_native = operators == "native"
         self.transform = linear(width, width)
         # The release starts this one LayerNorm's bias at 1, and no other.
         self.norm = nn.LayerNorm(width, bias_attr=paddle.ParamAttr(initializer=nn.initializer.Constant(1.0)))
@@ -24,8 +29,9 @@ class LanguageHead(nn.Layer):
 
     def forward(self, hidden: Tensor, table: Tensor) -> Tensor:
         """Return logits, float [M, V]. hidden: float [M, H]; table: float [V, H], the word embedding."""
-        known = self.norm(F.gelu(self.transform(hidden)))
-        return paddle.matmul(known, table, transpose_y=True) + self.bias
+        inner = native.linear_gelu(hidden, self.transform) if self.is_native else F.gelu(self.transform(hidden))
+        products = paddle.matmul(self.norm(inner), table, transpose_y=True)
+        return native.add_bias(products, self.bias) if self.is_native else products + self.bias
 
 
 class RegionRegression(nn.Layer):

@@ -18,7 +18,7 @@ class Inputs:
 
     features: float [B, R, D]; locations: float [B, R, 5] (x1/W, y1/H, x2/W, y2/H, area share);
     token_ids, positions: int64 [B, T]; reach, group: int32 [B, S]; is_pad: bool [B, S].
-    Images that several texts in a row are read with are held once, [B / times, R, ..]: see data/batch.py.
+    image_of: int64 [B], which image each row reads where several read one, None where each has its own.
     """
 
     features: Tensor
@@ -28,8 +28,10 @@ class Inputs:
     reach: Tensor
     group: Tensor
     is_pad: Tensor
+    image_of: Tensor | None = None
 
 
 def to_tensors(sequences: Sequences) -> Inputs:
     """Copy a batch's numpy arrays to tensors on the current device; shapes and dtypes as in `Inputs`."""
-    return Inputs(**{name: paddle.to_tensor(getattr(sequences, name)) for name in Inputs.__dataclass_fields__})
+    arrays = {name: getattr(sequences, name) for name in Inputs.__dataclass_fields__}
+    return Inputs(**{name: paddle.to_tensor(array) for name, array in arrays.items() if array is not None})

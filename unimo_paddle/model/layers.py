@@ -9,6 +9,8 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from unimo_paddle.operators import native
+
 INIT_STD = 0.02
 
 
@@ -25,6 +27,17 @@ def linear(inputs: int, outputs: int) -> nn.Linear:
 def embedding(rows: int, width: int) -> nn.Embedding:
     """Return a table [rows, width] drawn from the truncated normal."""
     return nn.Embedding(rows, width, weight_attr=paddle.ParamAttr(initializer=truncated_normal()))
+
+
+def encoder_layer(width: int, heads: int, dropout: float, attention_dropout: float, operators: str) -> EncoderLayer:
+    """Return a layer that computes with operators, "plain" Paddle's or our "native" ones; weights are the same.
+
+    UserError when the native ones are not built: now rather than at the first step.
+    """
+    if operators == "plain":
+        return EncoderLayer(width, heads, dropout, attention_dropout)
+    native.load()
+    return NativeEncoderLayer(width, heads, dropout, attention_dropout)
 
 
 class EncoderLayer(nn.Layer):
@@ -46,10 +59,8 @@ class EncoderLayer(nn.Layer):
 
     def forward(self, x_BSH: Tensor, bias_BASS: Tensor) -> Tensor:
         """Return the layer's states, float [B, S, H]. bias_BASS: added to the attention scores (additive_bias)."""
-        attended = self.output(self.attend(x_BSH, bias_BASS))
-        x_BSH = self.attention_norm(x_BSH + self.drop(attended, self.dropout))
-        inner = self.ffn_out(F.gelu(self.ffn_in(x_BSH)))
-        return self.ffn_norm(x_BSH + self.drop(inner, self.dropout))
+        x_BSH = self.join(self.attend(x_BSH, bias_BASS), self.output, x_BSH, self.attention_norm)
+        return self.join(self.widen(x_BSH), self.ffn_out, x_BSH, self.ffn_norm)
 
     def attend(self, x_BSH: Tensor, bias_BASS: Tensor) -> Tensor:
         """Return each position's mixture of values, float [B, S, H], heads side by side."""
@@ -58,6 +69,14 @@ class EncoderLayer(nn.Layer):
         weights = F.softmax(paddle.matmul(query, key, transpose_y=True) + bias_BASS)
         mixed = paddle.matmul(self.drop(weights, self.attention_dropout), value)
         return mixed.transpose([0, 2, 1, 3]).reshape(x_BSH.shape)
+
+    def widen(self, x_BSH: Tensor) -> Tensor:
+        """Return the feed-forward part's inner states, float [B, S, 4H]."""
+        return F.gelu(self.ffn_in(x_BSH))
+
+    def join(self, inner: Tensor, part: nn.Linear, x_BSH: Tensor, norm: nn.LayerNorm) -> Tensor:
+        """Return norm(x + dropout(part(inner))), float [B, S, H]."""
+        return norm(x_BSH + self.drop(part(inner), self.dropout))
 
     def split_heads(self, x_BSH: Tensor) -> Tensor:
         """Return float [B, A, S, H/A], copied once so that no later product copies it again."""
@@ -68,3 +87,17 @@ class EncoderLayer(nn.Layer):
     def drop(self, x: Tensor, rate: float) -> Tensor:
         """Return x with a share `rate` zeroed and the rest scaled up, in training only; any shape."""
         return F.dropout(x, rate) if self.training and rate else x
+
+
+class NativeEncoderLayer(EncoderLayer):
+    """The same layer through the operators of unimo_paddle/operators: float32 on a CPU, the dropout drawn otherwise."""
+
+    def attend(self, x_BSH: Tensor, bias_BASS: Tensor) -> Tensor:
+        parts, rate = (self.query, self.key, self.value), self.attention_dropout if self.training else 0.0
+        return native.attention(x_BSH, parts, bias_BASS, self.heads, rate)
+
+    def widen(self, x_BSH: Tensor) -> Tensor:
+        return native.linear_gelu(x_BSH, self.ffn_in)
+
+    def join(self, inner: Tensor, part: nn.Linear, x_BSH: Tensor, norm: nn.LayerNorm) -> Tensor:
+        return native.residual_norm(inner, part, x_BSH, norm, self.dropout if self.training else 0.0)

@@ -12,12 +12,12 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor, nn
 
+from unimo_paddle.distributed import recomputed
 from unimo_paddle.model.attention_mask import additive_bias, attention_mask
 from unimo_paddle.model.heads import LanguageHead, MatchHead, Poolers, RegionClassifier, RegionRegression
 from unimo_paddle.model.inputs import Inputs
-from unimo_paddle.model.layers import EncoderLayer, embedding, linear
-
-LOCATION_WIDTH = 5
+from unimo_paddle.model.layers import embedding, encoder_layer, linear
+from unimo_paddle.model.model_folder import LOCATION_WIDTH, ModelSizes
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,9 @@ class Unimo(nn.Layer):
     """The encoder: words and regions into one sequence, through `layers` post-LayerNorm layers.
 
     feature_width: D of the detector's features; max_positions: rows of the position table, of which the
-    first two are never a token's (RoBERTa's custom); the dropouts act in training mode only.
+    first two are never a token's (RoBERTa's custom); the dropouts act in training mode only.  operators: plain or
+    native (unimo_paddle/operators).  recompute: in training keep of each layer only its input for the gradient, and
+    compute the layer a second time then: the same numbers for less memory and a third more time.
     """
 
     def __init__(
@@ -45,8 +47,11 @@ class Unimo(nn.Layer):
         max_positions: int = 514,
         dropout: float = 0.1,
         attention_dropout: float = 0.1,
+        operators: str = "plain",
+        recompute: bool = False,
     ) -> None:
         super().__init__()
+        self.recompute = recompute
         self.vocab_size, self.width, self.heads, self.feature_width = vocab_size, width, heads, feature_width
         self.dropout = dropout
         self.word_embedding = embedding(vocab_size, width)
@@ -56,7 +61,7 @@ class Unimo(nn.Layer):
         self.location_projection = linear(LOCATION_WIDTH, width)
         self.image_norm = nn.LayerNorm(width)
         self.layers = nn.LayerList(
-            [EncoderLayer(width, heads, dropout, attention_dropout) for _ in range(layers)]
+            [encoder_layer(width, heads, dropout, attention_dropout, operators) for _ in range(layers)]
         )
 
     def forward(self, seqs: Inputs) -> States:
@@ -66,7 +71,8 @@ class Unimo(nn.Layer):
         mask = attention_mask(seqs.reach, seqs.is_pad, seqs.group)
         bias_BASS = additive_bias(mask, self.heads, x_BSH.dtype)
         for layer in self.layers:
-            x_BSH = layer(x_BSH, bias_BASS)
+            again = self.recompute and self.training
+            x_BSH = recomputed(layer, x_BSH, bias_BASS) if again else layer(x_BSH, bias_BASS)
         if regions and tokens:
             return States(*paddle.split(x_BSH, [regions, tokens], axis=1))
         nothing = paddle.zeros([x_BSH.shape[0], 0, self.width], x_BSH.dtype)
@@ -78,9 +84,7 @@ class Unimo(nn.Layer):
         parts = []
         if seqs.features.shape[1]:
             image = self.embed_image(seqs.features, seqs.locations)
-            times = seqs.is_pad.shape[0] // image.shape[0]
-            # Several texts of one image: it is embedded once.
-            parts.append(paddle.repeat_interleave(image, times, axis=0) if times > 1 else image)
+            parts.append(image if seqs.image_of is None else paddle.gather(image, seqs.image_of))
         if seqs.token_ids.shape[1]:
             parts.append(self.embed_text(seqs.token_ids, seqs.positions))
         x_BSH = parts[0] if len(parts) == 1 else paddle.concat(parts, axis=1)
@@ -151,6 +155,20 @@ class UnimoForPretraining(nn.Layer):
 def take_rows(states: Tensor, rows: Tensor) -> Tensor:
     """Return float [M, H]: the rows at flat indices `rows`, int64 [M], of states, float [B, N, H]."""
     return paddle.gather(states.reshape([-1, states.shape[2]]), rows)
+
+
+def sizes_of(model: UnimoForPretraining) -> ModelSizes:
+    """Return the numbers that a checkpoint needs beside its weights to be converted or started from."""
+    encoder = model.encoder
+    return ModelSizes(
+        vocab_size=encoder.vocab_size,
+        width=encoder.width,
+        layers=len(encoder.layers),
+        heads=encoder.heads,
+        max_positions=encoder.position_embedding.weight.shape[0],
+        feature_width=encoder.feature_width,
+        classes=model.region_classifier.projection.weight.shape[1],
+    )
 
 
 def parameter_count(vocab_size: int, width: int, layers: int, feature_width: int, max_positions: int = 514) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import paddle
 from paddle import Tensor
 
-from unimo_paddle.objectives.terms import LossTerm
+from unimo_paddle.objectives.terms import LossTerm, at_least_float32
 
 ABSENT = -1e30   # exp() of it is 0; unlike -inf it leaves no NaN in the gradient of a row that is absent altogether
 
@@ -20,6 +20,7 @@ def cmcl(scores: Tensor, is_positive: Tensor, is_real: Tensor, temperature: floa
     """
     if temperature <= 0:
         raise ValueError(f"temperature is {temperature}; it must be above 0")
+    scores = at_least_float32(scores)
     absent = paddle.full_like(scores, ABSENT)
     scaled = paddle.where(is_real, scores / temperature, absent)
     positive = is_positive & is_real

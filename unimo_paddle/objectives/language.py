@@ -6,7 +6,7 @@ import paddle
 import paddle.nn.functional as F
 from paddle import Tensor
 
-from unimo_paddle.objectives.terms import LossTerm
+from unimo_paddle.objectives.terms import LossTerm, at_least_float32
 
 
 def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> LossTerm:
@@ -15,6 +15,7 @@ def cross_entropy(logits: Tensor, targets: Tensor, smoothing: float = 0.0) -> Lo
     logits: float [M, V]; targets: int64 [M]; M may be 0. The released seq2seq tasks smooth by 0.1 (section 6),
     pretraining not at all.
     """
+    logits = at_least_float32(logits)
     count = paddle.full([], targets.shape[0], "float32")
     loss = F.cross_entropy(logits, targets, reduction="sum")
     if smoothing:

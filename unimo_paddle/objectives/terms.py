@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import paddle
 from paddle import Tensor
 
 
@@ -20,3 +21,9 @@ class LossTerm:
     def mean(self) -> Tensor:
         """Return sum / count, float []; 0 when nothing was labelled."""
         return self.sum / self.count.clip(min=1.0)
+
+
+def at_least_float32(values: Tensor) -> Tensor:
+    """Return half-precision values as float32, others as they are: sums of exponentials and of squares overflow
+    float16, which ends at 65,504."""
+    return values.astype("float32") if values.dtype in (paddle.float16, paddle.bfloat16) else values

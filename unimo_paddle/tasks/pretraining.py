@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection
 import paddle
 from paddle import Tensor
 
-from unimo_paddle.data.batch import Batch, Candidates, ContrastPart, LanguagePart, Part, Parts, VisualPart
+from unimo_paddle.data.batch import Batch, Candidates, Chunks, ContrastPart, LanguagePart, Part, Parts, VisualPart
 from unimo_paddle.distributed import gather_rows
+from unimo_paddle.model.flops import Cost, part_cost
 from unimo_paddle.model.inputs import to_tensors
-from unimo_paddle.model.unimo import States, UnimoForPretraining
+from unimo_paddle.model.unimo import States, UnimoForPretraining, sizes_of
 from unimo_paddle.objectives import contrastive, language, visual
 from unimo_paddle.objectives.terms import LossTerm
 
@@ -47,6 +48,10 @@ class Pretraining:
         if part.belongs is not None:
             counts["in_batch"] = 2 * len(part.belongs)
         return counts
+
+    def cost(self, part: Part) -> Cost:
+        """Return the rows and FLOPs of one part."""
+        return part_cost(part, sizes_of(self.model))
 
     def losses(self, part: Part) -> dict[str, LossTerm]:
         """Run the model on one part of a batch; return its losses by name."""
@@ -88,18 +93,35 @@ class Pretraining:
         there are none.
         """
         pairs = len(part.is_real)
-        scores = self.model.match_scores(self.model(to_tensors(part.joint))).reshape([pairs, -1])
-        if part.images and apart:
-            found = self.model(to_tensors(part.images))
-            images = self.model.match_scores_separate(found, _first_rows(apart, len(found.image) // pairs))
-            scores = paddle.concat([scores, images.reshape([pairs, -1])], axis=1)
-        if part.texts and apart:
-            found = self.model(to_tensors(part.texts))
-            texts = self.model.match_scores_separate(_first_rows(apart, len(found.text) // pairs), found)
-            scores = paddle.concat([scores, texts.reshape([pairs, -1])], axis=1)
+        scores = [self._by_chunk(part.joint, self.model.match_scores).reshape([pairs, -1])]
+        if apart and (part.images or part.texts):
+            poolers = self.model.poolers
+            image, text = poolers.pool_image(apart.image), poolers.pool_text(apart.text)
+            if part.images:
+                found = self._by_chunk(part.images, lambda states: poolers.pool_image(states.image))
+                scores.append(self._scores_of_found(found, text))
+            if part.texts:
+                found = self._by_chunk(part.texts, lambda states: poolers.pool_text(states.text))
+                scores.append(self._scores_of_found(found, image))
         return contrastive.cmcl(
-            scores, paddle.to_tensor(part.is_positive), paddle.to_tensor(part.is_real), self.temperature
+            paddle.concat(scores, axis=1),
+            paddle.to_tensor(part.is_positive),
+            paddle.to_tensor(part.is_real),
+            self.temperature,
         )
+
+    def _by_chunk(self, chunks: Chunks, read: Callable[[States], Tensor]) -> Tensor:
+        """Return what is read of each sequence, float [N, ..], in the order that they had before they were sorted."""
+        found = [read(self.model(to_tensors(part))) for part in chunks.parts]
+        return paddle.gather(paddle.concat(found), paddle.to_tensor(chunks.back))
+
+    def _scores_of_found(self, found: Tensor, own: Tensor) -> Tensor:
+        """Return the scores of what was retrieved for each pair with the pair's other side, float [B, k].
+
+        found: float [B*k, H]; own: float [B, H]; the score of an image and a text is that of the text and the image.
+        """
+        repeated = paddle.repeat_interleave(own, found.shape[0] // own.shape[0], axis=0)
+        return self.model.match_head(found, repeated).reshape([own.shape[0], -1])
 
     def in_batch(self, apart: States, belongs: Tensor) -> LossTerm:
         """Return the contrast of this rank's B pairs with all W pairs of the step: images against captions, and back.
@@ -111,10 +133,3 @@ class Pretraining:
         of_texts = self.model.match_head.all_pairs(gather_rows(images), texts).T
         return contrastive.in_batch(of_images, of_texts, belongs, self.temperature)
 
-
-def _first_rows(states: States, times: int) -> States:
-    """Return [IMG] and [CLS] of each of B sequences `times` times in a row: float [B * times, 1, H] each."""
-    width = states.image.shape[2]
-    return States(
-        *(part[:, :1].expand([-1, times, -1]).reshape([-1, 1, width]) for part in (states.image, states.text))
-    )

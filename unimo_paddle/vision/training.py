@@ -8,6 +8,7 @@ from typing import Any
 import paddle
 from numpy.typing import NDArray
 
+from unimo_paddle.model.flops import Cost
 from unimo_paddle.objectives.terms import LossTerm
 from unimo_paddle.vision.attributes import LOSS_WEIGHT
 from unimo_paddle.vision.batches import DetectorBatch
@@ -38,6 +39,10 @@ class DetectorWork:
         """Return 1 for each loss: how many anchors and proposals are judged is only known once they were drawn."""
         names = [name for name in LOSS_NAMES.values() if name != "region_attributes" or batch.attributes]
         return dict.fromkeys(names, 1.0)
+
+    def cost(self, batch: DetectorBatch) -> Cost:
+        """Return nothing: rows and FLOPs are counted of the Transformer alone."""
+        return Cost(0, 0, 0.0)
 
     def losses(self, batch: DetectorBatch) -> dict[str, LossTerm]:
         """Run the detector; each term is PaddleDetection's own mean."""

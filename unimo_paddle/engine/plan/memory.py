@@ -1,0 +1,160 @@
+"""The bytes that training takes on one device: the model's state, and what a part keeps for its backward pass.
+
+H width, L layers, A heads, S positions of a sequence, V vocabulary, D feature width, C region classes. Counted on the
+tensors that Paddle's plain operators save; checked against measured memory on a CPU in float32 (docs/pretraining.md).
+Half precision follows from the lists of engine/precision.py and was never measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unimo_paddle.config import ParallelSettings, PrecisionSettings, PretrainRun
+from unimo_paddle.data.batch import LanguagePart, Part, Sequences, VisualPart, sequences_of
+from unimo_paddle.model.model_folder import ModelSizes
+
+FLOAT = 4  # bytes
+GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """How a pass computes. dropout, attention_dropout: whether there is one; half: 16-bit matrix products;
+    recompute: of each layer, in the backward pass."""
+
+    dropout: bool
+    attention_dropout: bool
+    half: bool
+    recompute: bool
+
+    @property
+    def product(self) -> int:
+        """Bytes of a number that goes into a matrix product."""
+        return 2 if self.half else FLOAT
+
+
+@dataclass(frozen=True)
+class Kept:
+    """kept: bytes from the forward to the backward pass; passing: the most that comes on top at one time."""
+
+    kept: int
+    passing: int
+
+    @property
+    def peak(self) -> int:
+        return self.kept + self.passing
+
+
+@dataclass(frozen=True)
+class State:
+    """Bytes of the model on each device, whatever is computed: weights with their half-precision twins, gradients,
+    Adam's moments with the float32 masters of O2."""
+
+    weights: int
+    gradients: int
+    adam: int
+
+    @property
+    def total(self) -> int:
+        return self.weights + self.gradients + self.adam
+
+
+def numbers_of(run: PretrainRun, recompute: bool | None = None) -> Numbers:
+    """Return how a run computes; recompute: another way than the run's."""
+    model = run.model
+    return Numbers(
+        model.dropout > 0,
+        model.attention_dropout > 0,
+        run.precision.level != "O0",
+        model.recompute if recompute is None else recompute,
+    )
+
+
+def state_bytes(parameters: int, precision: PrecisionSettings, parallel: ParallelSettings, world: int) -> State:
+    """Return the model's state on each of `world` devices.
+
+    A parameter takes 16 bytes in float32: itself, its gradient, two moments. O1 keeps a half-precision copy of it
+    besides; O2 has it in half precision with a float32 master, which goes where Adam's moments go, and its gradient in
+    both. sharding shares out moments and masters; group sharding does from level 1, gradients from 2, weights from 3.
+    """
+    o2 = precision.level == "O2"
+    weights = parameters * {"O0": 4, "O1": 6, "O2": 2}[precision.level]
+    gradients = parameters * (6 if o2 else 4)
+    adam = parameters * (12 if o2 else 8)
+    level = parallel.group_sharded
+    return State(
+        weights // (world if level >= 3 else 1),
+        gradients // (world if level >= 2 else 1),
+        adam // (world if level >= 1 else min(parallel.sharding, world)),
+    )
+
+
+def part_bytes(part: Part, sizes: ModelSizes, numbers: Numbers) -> Kept:
+    """Return what one part takes beside the model's state, from its forward pass to the end of its backward pass.
+
+    The backward pass begins with the heads: what they kept is free when the first layer is computed a second time.
+    """
+    encoded = [encoder_bytes(sequences, sizes, numbers) for sequences in sequences_of(part)]
+    head, passing = head_bytes(part, sizes, numbers), max(one.passing for one in encoded)
+    if numbers.recompute:
+        return Kept(sum(one.kept for one in encoded), max(head.peak, passing))
+    return Kept(sum(one.kept for one in encoded) + head.kept, max(head.passing, passing))
+
+
+def encoder_bytes(sequences: Sequences, sizes: ModelSizes, numbers: Numbers) -> Kept:
+    """Return what one pass of the encoder keeps.
+
+    Of each position a layer keeps 16 H numbers: query, key, value, mixed values, the sums that both layer norms read
+    (float32 always) and what they give, 4 H before and after GELU; of each head and position read, the softmax
+    (float32 always). Dropout adds a byte for each number that it sees, and a second softmax; half precision a copy of
+    the softmax. Before the layers: the sums that the norms of words and regions read, the features, the first input.
+    Recomputing keeps only each layer's input and the mask, and one whole layer while its gradient is computed.
+
+    Passing: gradients of 5 H a position at a layer's end, or three planes of the softmax once its last 10 H are freed.
+    """
+    (batch, length), width, size = sequences.is_pad.shape, sizes.width, numbers.product
+    rows, read = batch * length, sizes.heads * length
+    layer = rows * (_layer_row(width, numbers) + read * _softmax_bytes(numbers))
+    mask = rows * read * size
+    start = rows * width * (size + numbers.dropout) + _embedding_bytes(sequences, width, size)
+    passing = rows * max(5 * width, 3 * read - 5 * width) * size
+    if numbers.recompute:
+        return Kept(start + sizes.layers * rows * width * FLOAT + mask, layer + passing)
+    return Kept(start + sizes.layers * layer, max(mask, passing))
+
+
+def head_bytes(part: Part, sizes: ModelSizes, numbers: Numbers) -> Kept:
+    """Return what the heads and losses keep: logits exist where there are labels, nowhere else.
+
+    Words: the softmax, and as much again while its gradient is computed, with the whole gradient of the word table.
+    Regions: D + 3 C each. The contrast keeps a few vectors a pair: nothing here.
+    """
+    if isinstance(part, LanguagePart):
+        labelled, logits = len(part.labels.rows), len(part.labels.rows) * sizes.vocab_size
+        again = logits * (FLOAT + (2 if numbers.half else 0))
+        table = sizes.vocab_size * sizes.width * FLOAT
+        return Kept(logits * FLOAT + 5 * labelled * sizes.width * FLOAT, max(again, table))
+    if isinstance(part, VisualPart):
+        features, classes = part.labels.features.size, part.labels.class_probs.size
+        return Kept((features + 3 * classes) * FLOAT, (2 * features + classes) * FLOAT)
+    return Kept(0, 0)
+
+
+def checkpoint_bytes(parameters: int) -> int:
+    """Return the size of a checkpoint on the disk: weights and two moments, in float32."""
+    return 3 * FLOAT * parameters
+
+
+def _layer_row(width: int, numbers: Numbers) -> int:
+    return width * (14 * numbers.product + 2 * FLOAT + 2 * numbers.dropout)
+
+
+def _softmax_bytes(numbers: Numbers) -> int:
+    """Bytes that a layer keeps of each head, position and position read."""
+    twin = numbers.product if numbers.attention_dropout or numbers.half else 0
+    return FLOAT + twin + numbers.attention_dropout
+
+
+def _embedding_bytes(sequences: Sequences, width: int, size: int) -> int:
+    images, regions, features = sequences.features.shape
+    return sequences.token_ids.size * width * FLOAT + images * regions * (width * FLOAT + features * size)
