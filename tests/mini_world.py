@@ -96,7 +96,7 @@ class World:
 
     def pretrain(self, out: Path, *overrides: str) -> list[str]:
         return ["train", "-c", str(CONFIGS / "pretrain_tiny.yaml"), "-o", f"data.corpus={self.corpus}",
-                f"data.regions={self.regions}", f"data.tokenizer={self.tokenizer}", "data.batch=2",
+                f"data.regions={self.regions}", f"data.tokenizer={self.tokenizer}", "data.rows=160", "data.multiple=2",
                 "data.positives=1", "data.negatives=2", "model.layers=1", "model.width=32", "model.heads=2",
                 "optimizer.warmup_steps=1", f"train.steps={STEPS}", f"train.save_every={SAVE_EVERY}",
                 "train.log_every=4", f"evaluation.answers={self.scenes}/retrieval/test.json",

@@ -73,7 +73,7 @@ def test_the_log_has_every_step_and_every_objective(world: World) -> None:
     assert isinstance(run, PretrainRun)
     weighted = {name for name, weight in run.objectives.weights().items() if weight}
     assert set().union(*(record.losses for record in records)) == weighted
-    assert all(np.isfinite([record.loss, record.grad_norm]).all() and record.examples == 2 for record in records)
+    assert all(np.isfinite([record.loss, record.grad_norm]).all() and record.examples % 2 == 0 for record in records)
     assert list((world.run / "visualdl").glob("*.log"))
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from unimo_paddle.errors import UserError
 
 if TYPE_CHECKING:
-    from paddle import Tensor, nn
+    from paddle import Tensor
 
 BUCKET_BYTES = 64 * 2**20  # small tensors travel together; more at once only costs memory
 
@@ -55,6 +55,21 @@ def sum_gradients(parameters: Sequence[Tensor]) -> None:
     gradients = [p.grad for p in parameters if p.grad is not None]
     if world_size() > 1 and gradients:
         _in_buckets(gradients, _connected().all_reduce)
+
+
+def sum_for(tensor: Tensor, owner: int, group: int) -> None:
+    """Add up the tensor over all ranks, in place, for those whose number modulo `group` is `owner`; on the others it is
+    of no use afterwards.
+
+    Where there is one owner it is reduced to him, half of what all_reduce sends. Of several, in as many groups, all get
+    it: ranks are one group for Paddle (see _connected).
+    """
+    if world_size() == 1:
+        return
+    if group == world_size():
+        _connected().reduce(tensor, dst=owner)
+    else:
+        _connected().all_reduce(tensor)
 
 
 def broadcast(tensors: Sequence[Tensor], source: int) -> None:
@@ -101,12 +116,13 @@ def require_same(what: str, number: int) -> None:
         )
 
 
-def recomputed(layer: nn.Layer, *inputs: Tensor) -> Tensor:
+def recomputed(layer: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
     """Return layer(*inputs), of which only the inputs are kept: the gradient runs the layer once more, with the same
     dropout."""
     from paddle.distributed.fleet.utils import recompute
 
-    return recompute(layer, *inputs)
+    found: Tensor = recompute(layer, *inputs)
+    return found
 
 
 def _connected() -> Any:

@@ -23,7 +23,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from unimo_paddle.environment import available_cores, settings, tune_process
 
@@ -32,9 +31,6 @@ if __name__ == "__main__":
 
 from unimo_paddle.console import run_tool, say
 from unimo_paddle.errors import UserError
-
-if TYPE_CHECKING:
-    from unimo_paddle.model.unimo import UnimoForPretraining
 
 ROOT = Path(__file__).resolve().parents[2]
 SHAPE = {"vocab": 50265, "width": 768, "layers": 12, "heads": 12, "batch": 8, "tokens": 128, "stride": 7}
@@ -146,11 +142,17 @@ def our_step(operators: str) -> Callable[[], float]:
     import numpy as np
     import paddle
 
+    from unimo_paddle.engine.optimizer import Adam
+    from unimo_paddle.model.heads import LanguageHead
     from unimo_paddle.model.inputs import Inputs
+    from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
     from unimo_paddle.objectives import language
 
     paddle.seed(1)
-    model, update = assemble(operators)
+    sizes = (SHAPE["vocab"], SHAPE["width"], SHAPE["layers"], SHAPE["heads"])
+    model = UnimoForPretraining(Unimo(*sizes, feature_width=4, operators=operators), 4)
+    model.language_head = LanguageHead(SHAPE["vocab"], SHAPE["width"], operators)
+    optimizer = Adam(model, operators=operators)
     size = (SHAPE["batch"], SHAPE["tokens"])
     ids = np.random.default_rng(1).integers(3, SHAPE["vocab"], size)
     nothing, positions = np.zeros(size, np.int32), np.tile(np.arange(2, SHAPE["tokens"] + 2), (SHAPE["batch"], 1))
@@ -164,34 +166,10 @@ def our_step(operators: str) -> Callable[[], float]:
         begun = time.perf_counter()
         logits = model.language_logits(model(seqs), rows)
         language.cross_entropy(logits, targets).mean().backward()
-        update()
+        optimizer.step(1e-4)
         return time.perf_counter() - begun
 
     return step
-
-
-def assemble(operators: str) -> tuple["UnimoForPretraining", Callable[[], object]]:
-    """Return the model with these operators, and what updates it from its gradients and drops them."""
-    from unimo_paddle.engine.optimizer import Adam, decayed_names
-    from unimo_paddle.model.heads import LanguageHead
-    from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
-    from unimo_paddle.operators.adamw import NativeAdamW, gradient_norm
-
-    sizes = (SHAPE["vocab"], SHAPE["width"], SHAPE["layers"], SHAPE["heads"])
-    model = UnimoForPretraining(Unimo(*sizes, feature_width=4, operators=operators), 4)
-    model.language_head = LanguageHead(SHAPE["vocab"], SHAPE["width"], operators)
-    if operators == "plain":
-        optimizer = Adam(model)
-        return model, lambda: optimizer.step(1e-4)
-    named = dict(model.named_parameters())
-    rule = NativeAdamW(named, decayed_names(model), 0.01, (0.9, 0.98), 1e-6)
-
-    def update() -> None:
-        rule.update(1e-4, min(1.0, 1.0 / gradient_norm(named.values())))
-        for parameter in named.values():
-            parameter.clear_gradient(set_to_zero=False)
-
-    return model, update
 
 
 def measure(threads: int, python: Path, rounds: int, steps: int) -> tuple[dict[str, Program], float]:

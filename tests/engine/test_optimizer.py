@@ -8,10 +8,8 @@ from paddle import nn
 from tests.engine.small_work import SmallModel
 from tests.reference.adam import SlowAdam
 from tests.reference.schedule import linear_table, release_table
-from unimo_paddle.config.engine import ParallelSettings
-from unimo_paddle.engine import optimizer as optimizer_module
 from unimo_paddle.engine.checkpoint import model_arrays, restore_model
-from unimo_paddle.engine.optimizer import Adam, decayed_names, gradient_norm, learning_rate, sharding_of, shares
+from unimo_paddle.engine.optimizer import Adam, decayed_names, gradient_norm, learning_rate
 from unimo_paddle.errors import UserError
 from unimo_paddle.operators.build import library_path
 
@@ -136,28 +134,10 @@ def test_the_release_jumps_where_the_warm_up_ends():
     assert [learning_rate(s, 1.0, 50, 100) for s in (0, 25, 50, 75, 100, 120)] == [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
 
 
-def test_owners_share_evenly():
-    assert shares([5, 9, 1, 4], 1) == [0, 0, 0, 0]
-    assert shares([5, 9, 1, 4], 2) == [1, 0, 0, 1]  # 9 and 1, 5 and 4
-    assert shares([2, 2, 2], 3) == [0, 1, 2]
-
-
 def test_a_sharding_that_does_not_divide_is_refused(monkeypatch):
     monkeypatch.setenv("PADDLE_TRAINERS_NUM", "4")
     with pytest.raises(UserError, match=r"parallel.sharding is 3.* divisor of 4"):
         Adam(SmallModel(), sharding=3)
-
-
-def test_what_group_sharding_means(monkeypatch):
-    assert sharding_of(ParallelSettings(sharding=4)) == 4
-    for stage in (1, 2, 3):
-        with pytest.raises(UserError, match=f"parallel.group_sharded {stage} needs GPUs"):
-            sharding_of(ParallelSettings(group_sharded=stage))
-    monkeypatch.setattr(optimizer_module, "on_gpu", lambda: True)
-    monkeypatch.setenv("PADDLE_TRAINERS_NUM", "8")
-    assert sharding_of(ParallelSettings(group_sharded=1)) == 8
-    with pytest.raises(UserError, match="group_sharded 3 does not fit"):
-        sharding_of(ParallelSettings(group_sharded=3))
 
 
 def half_but_norms(model):

@@ -224,15 +224,21 @@ def test_logits_and_regions_by_hand():
     ([], [], (4, 4, 8)),
     ([], ["parallel.sharding=4"], (4, 4, 2)),
     (["precision.level=O1"], [], (6, 4, 8)),
-    (["precision.level=O2"], ["parallel.sharding=4"], (2, 6, 3)),
-    (["precision.level=O2"], ["parallel.group_sharded=1"], (2, 6, 1.5)),
-    (["precision.level=O2"], ["parallel.group_sharded=2"], (2, 0.75, 1.5)),
-    (["precision.level=O2"], ["parallel.group_sharded=3"], (0.25, 0.75, 1.5))])
+    (["precision.level=O2"], ["parallel.sharding=4"], (2, 6, 2 + 4)),
+    ([], ["parallel.sharding=8", "parallel.stage=2"], (4, 4 * (0.4 + 0.125), 1)),
+    (["precision.level=O2"], ["parallel.sharding=8", "parallel.stage=2"], (2, 6 * (0.4 + 0.125), 1 + 4)),
+    (["precision.level=O1"], ["parallel.sharding=4", "parallel.stage=3"], (6 * (0.4 + 0.2), 4 * (0.4 + 0.25), 2))])
 def test_bytes_of_a_parameter_on_each_of_eight_devices(precision, parallel, wanted):
+    """Of 800 parameters 640 are in four layers: 0.4 of all outside them and in one layer together."""
     run = tiny(*precision, *parallel)
-    state = memory.state_bytes(800, run.precision, run.parallel, 8)
-    assert (state.weights, state.gradients, state.adam) == tuple(800 * one for one in wanted)
-    assert state.total == sum(800 * one for one in wanted)
+    state = memory.state_bytes(800, 640, 4, run.precision, run.parallel, 8)
+    assert (state.weights, state.gradients, state.adam) == pytest.approx(tuple(800 * one for one in wanted))
+    assert state.total == pytest.approx(sum(800 * one for one in wanted))
+
+
+def test_the_layers_are_most_of_a_base_model():
+    """7,087,872 each: 4 products of 768 x 768 and 2 of 768 x 3,072 with their biases, two norms."""
+    assert sizes.layered_parameters(sizes.sizes_of(base())) == 12 * 7_087_872
 
 
 def test_more_micro_batches_and_recompute_take_less():

@@ -20,7 +20,7 @@ TINY = ["train", "-c", str(CONFIGS / "pretrain_tiny.yaml"), "-o"]
         (["masking.span_rate=1.5"], ["masking.span_rate is 1.5; must be less than 1"]),
         (["train.steps=many"], ["train.steps is many; a whole number is wanted"]),
         (["model.width=130"], ["model.width is 130, which 4 heads cannot share", "multiple of model.heads"]),
-        (["data.batch=0", "seed=1"], ["2 settings are wrong", "data.batch is 0", "did you mean train.seed?"]),
+        (["data.rows=0", "seed=1"], ["2 settings are wrong", "data.rows is 0", "did you mean train.seed?"]),
     ],
 )
 def test_wrong_settings(overrides: list[str], parts: list[str]) -> None:

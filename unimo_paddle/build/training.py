@@ -11,7 +11,7 @@ from unimo_paddle.distributed import world_size
 from unimo_paddle.engine.checkpoint import Checkpoints
 from unimo_paddle.engine.device import device_name
 from unimo_paddle.engine.log import Log
-from unimo_paddle.engine.optimizer import Adam, learning_rate, sharding_of
+from unimo_paddle.engine.optimizer import Adam, learning_rate
 from unimo_paddle.engine.passes import Work
 from unimo_paddle.engine.peak import peak_flops
 from unimo_paddle.engine.precision import Precision
@@ -45,8 +45,9 @@ def trainer(
         optimizer.epsilon,
         optimizer.clip_norm,
         halve=precision.halve if precision.level == "O2" else None,
-        sharding=sharding_of(parallel),
+        sharding=parallel.sharding,
         operators=operators,
+        stage=parallel.stage,
     )
     rate = partial(
         learning_rate,

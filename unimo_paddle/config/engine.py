@@ -47,9 +47,16 @@ class PrecisionSettings:
 class ParallelSettings:
     """Several processes, started by fleetrun. Data are always shared out; what else is, is set here."""
 
-    sharding: int = setting(1, "neighbouring processes that share Adam's moments among them", at_least=1)
-    group_sharded: int = setting(0, "group sharding, on GPUs only: 1 moments, 2 gradients, 3 weights too; 0: none",
-                                 at_least=0, at_most=3)
+    sharding: int = setting(1, "neighbouring processes that share what `stage` says among them", at_least=1,
+                            may_change=True)
+    stage: int = setting(1, "1: Adam's moments; 2: gradients too; 3: weights of the encoder's layers too", at_least=1,
+                         at_most=3, may_change=True)
+
+    def faults(self) -> Faults:
+        if self.stage > 1 and self.sharding == 1:
+            return [("stage", f"is {self.stage}, but nobody shares; set parallel.sharding to the number of processes "
+                              "that do")]
+        return []
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,20 @@ class WatchSettings:
         if self.keep_best and not self.probe_every:
             found.append(("keep_best", f"is {self.keep_best}, but nothing is probed; set watch.probe_every"))
         return found
+
+
+def sharing_faults(parallel: ParallelSettings, precision: PrecisionSettings, watch: WatchSettings) -> Faults:
+    """Return what does not go together with shared weights."""
+    if parallel.stage < 3:
+        return []
+    found: Faults = []
+    if precision.level == "O2":
+        found.append(("parallel.stage", "is 3, which does not share half-precision weights (precision.level O2); "
+                                        "set 2, or O1"))
+    if watch.probe_every:
+        found.append(("watch.probe_every", f"is {watch.probe_every}, but a probe is one process's, which has not the "
+                                           "whole model at parallel.stage 3; set 0, or stage 2"))
+    return found
 
 
 def warmup_faults(optimizer: OptimizerSettings, train: TrainSettings) -> Faults:

@@ -17,6 +17,7 @@ from unimo_paddle.config.engine import (
     PrecisionSettings,
     TrainSettings,
     WatchSettings,
+    sharing_faults,
     warmup_faults,
 )
 from unimo_paddle.config.setting import Faults, section, setting
@@ -179,6 +180,7 @@ class PretrainRun:
 
     def faults(self) -> Faults:
         found = warmup_faults(self.optimizer, self.train)
+        found += sharing_faults(self.parallel, self.precision, self.watch)
         room = self.model.max_positions - 2
         if self.data.max_tokens > room:
             found.append(("data.max_tokens", f"is {self.data.max_tokens}, but the position table has room for "

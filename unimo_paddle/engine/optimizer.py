@@ -9,10 +9,9 @@ import paddle
 from numpy.typing import NDArray
 from paddle import Tensor, nn
 
-from unimo_paddle.config.engine import ParallelSettings
-from unimo_paddle.distributed import broadcast, rank, sum_gradients, world_size
+from unimo_paddle.distributed import broadcast, rank, sum_gradients, sums, world_size
 from unimo_paddle.engine.adamw import PlainAdamW
-from unimo_paddle.engine.device import on_gpu
+from unimo_paddle.engine.sharded import SharedGradients, SharedLayers, layer_names, owners
 from unimo_paddle.errors import UserError
 from unimo_paddle.operators import adamw as native
 
@@ -55,49 +54,15 @@ def gradient_norm(parameters: Iterable[Tensor]) -> float:
     return float(paddle.stack(squares).sum().sqrt())
 
 
-def shares(sizes: Sequence[int], count: int) -> list[int]:
-    """Return which of `count` owners has each of the parameters, given how many numbers they have: from the largest on,
-    each goes to the one who has the least so far."""
-    owned, owners = [0] * count, [0] * len(sizes)
-    for place in sorted(range(len(sizes)), key=lambda place: -sizes[place]):
-        owners[place] = owned.index(min(owned))
-        owned[owners[place]] += sizes[place]
-    return owners
-
-
-def sharding_of(settings: ParallelSettings) -> int:
-    """Return how many neighbouring ranks share Adam's state.
-
-    Group sharding's stage 1 is that among all ranks. Stages 2 and 3 (gradients, weights) are refused, with or without
-    a GPU: Paddle's group_sharded_parallel averages a gradient over the ranks in each backward pass, where ours are sums
-    of several passes over labels that ranks have in different numbers, and its stage 3 does not see weights that are
-    used outside their own layer, as the word table is in the language head. Raises UserError for them, and for stage 1
-    on a CPU.
-    """
-    stage = settings.group_sharded
-    if not stage:
-        return settings.sharding
-    if not on_gpu():
-        raise UserError(
-            f"parallel.group_sharded {stage} needs GPUs: Paddle cannot scatter over gloo; on a CPU use "
-            f"parallel.sharding, which shares Adam's moments"
-        )
-    if stage > 1:
-        raise UserError(
-            f"parallel.group_sharded {stage} does not fit steps of several backward passes; use stage 1, "
-            f"model.recompute and train.accumulate to save memory"
-        )
-    return world_size()
-
-
 class Adam:
     """Sums gradients over ranks, clips them and updates the parameters (engine/adamw.py).
 
     halve: turns some of the model's parameters into half precision; their float32 masters are kept here and updated,
     and gradients are added up in float32.  sharding: so many neighbouring ranks share the moments among them: each
-    updates its own parameters and hands them round (ZeRO stage 1); it must divide the number of processes. fleet's
+    updates its own parameters and hands them round; it must divide the number of processes. fleet's
     DygraphShardingOptimizer does this with Paddle's optimizers only, averages where we sum, and sends each parameter
-    by itself.  operators: plain or native (unimo_paddle/operators).
+    by itself.  stage: what they share, 1: the moments; 2: gradients too; 3: weights of the encoder's layers too
+    (engine/sharded.py), not with `halve`.  operators: plain or native (unimo_paddle/operators).
     """
 
     def __init__(
@@ -110,18 +75,24 @@ class Adam:
         halve: Callable[[nn.Layer], None] | None = None,
         sharding: int = 1,
         operators: str = "plain",
+        stage: int = 1,
     ) -> None:
         if world_size() % sharding:
             raise UserError(
                 f"parallel.sharding is {sharding}, which {world_size()} processes cannot form groups of; "
                 f"choose a divisor of {world_size()}"
             )
-        self.model, self._clip_norm, self._sharding = model, clip_norm, sharding
+        if stage == 3 and halve:
+            raise UserError("parallel.stage 3 does not share half-precision layers; take stage 2 or precision.level O1")
+        self.model, self.stage, self._clip_norm, self._sharding = model, stage, clip_norm, sharding
         trained = {name: p for name, p in model.named_parameters() if not p.stop_gradient}
         self._halves = _masters(trained, lambda: halve(model)) if halve else {}
         self._named = {name: self._halves[name][1] if name in self._halves else p for name, p in trained.items()}
-        owners = shares([p.size for p in self._named.values()], sharding)
-        self._owner = dict(zip(self._named, owners, strict=True))
+        self._layer_names = layer_names(model)
+        sizes = {name: p.size if name in trained else 0 for name, p in model.named_parameters()}
+        self._owner = owners(sizes, self._layer_names, sharding)
+        self._gradients = SharedGradients(self._named, self._owner, sharding) if stage > 1 else None
+        self._layers = self._share_layers() if stage > 1 else None
         kind = native.NativeAdamW if operators == "native" else PlainAdamW
         self._norm = native.gradient_norm if operators == "native" else gradient_norm
         self._rule = kind(self._own(), decayed_names(model), weight_decay, betas, epsilon)
@@ -131,27 +102,43 @@ class Adam:
         checkpoint holds. After writing to them call refresh()."""
         return {**self.model.state_dict(), **{name: master for name, (_, master) in self._halves.items()}}
 
+    def arrays(self) -> dict[str, NDArray[np.float32]]:
+        """Return state_dict() as arrays on the first rank, nothing on the others; every rank must call it."""
+        tensors, found = self.state_dict(), {}
+        for place in self._layers.each_whole() if self._layers else ():
+            if rank() == 0:
+                found.update({name: tensors[name].numpy() for name in self._layer_names[place]})
+        return {} if rank() else {name: found[name] if name in found else t.numpy() for name, t in tensors.items()}
+
     @paddle.no_grad()
     def refresh(self) -> None:
-        """Round the masters to the parameters that the model computes with."""
+        """Round the masters to the parameters that the model computes with, and free the layers of other ranks."""
         for parameter, master in self._halves.values():
             paddle.assign(master.astype(parameter.dtype), parameter)
+        if self._layers:
+            self._layers.release()
 
-    @paddle.no_grad()
     def collect(self) -> None:
-        """Add the gradients of half-precision parameters to their masters'; after every backward pass."""
-        for parameter, master in self._halves.values():
-            if parameter.grad is not None:
-                gradient = parameter.grad.astype("float32")
-                master.grad = gradient if master.grad is None else master.grad + gradient
-                parameter.clear_gradient(False)
+        """Take the gradients of a backward pass; after every one, on all ranks: those of half-precision parameters are
+        added to their masters', and from stage 2 on all go to their owners."""
+        self._to_masters(self._halves)
+        if self._gradients:
+            self._gradients.send_rest()
+        if self._layers:
+            self._layers.release()
 
     def has_gradient(self) -> list[bool]:
-        """Tell of each parameter whether this rank has a gradient for it, in an order that is the same on all ranks."""
+        """Tell of each parameter whether this rank has a gradient for it, in an order that is the same on all ranks;
+        from stage 2 on, whether any rank had one."""
+        if self._gradients:
+            return [name in self._gradients.names for name in self._named]
         return [p.grad is not None for p in self._named.values()]
 
     def sum_gradients(self, wanted: Sequence[bool]) -> None:
-        """Add up the gradients over all ranks. wanted: as has_gradient(), of any rank."""
+        """Add up the gradients over all ranks, as far as that is not done. wanted: as has_gradient(), of any rank."""
+        if self._gradients:
+            self._gradients.deliver()
+            return
         for parameter, is_wanted in zip(self._named.values(), wanted, strict=True):
             if is_wanted and parameter.grad is None:
                 parameter.grad = paddle.zeros_like(parameter)
@@ -163,9 +150,9 @@ class Adam:
 
         scale: what the loss was multiplied by. When the norm is not finite nothing is updated.
         """
-        norm = self._norm(self._named.values()) / scale
+        norm = self._length() / scale
         if np.isfinite(norm):
-            changed = [name for name, p in self._named.items() if p.grad is not None]
+            changed = [name for name, has_one in zip(self._named, self.has_gradient(), strict=True) if has_one]
             self._rule.update(rate, min(1.0, self._clip_norm / norm if norm else 1.0) / scale)
             self._hand_round(changed)
             self.refresh()
@@ -176,6 +163,8 @@ class Adam:
         """Drop all gradients: a parameter without one is not updated, while one that is zero would be."""
         for parameter in self._named.values():
             parameter.clear_gradient(False)  # given by name, Paddle ignores it and keeps zeros
+        if self._gradients:
+            self._gradients.clear()
 
     def state(self) -> dict[str, NDArray[np.float32]]:
         """Return the moments and beta powers as `moment1:encoder.word_embedding.weight`, by structured names.
@@ -216,10 +205,40 @@ class Adam:
         return {name: p for name, p in self._named.items() if self._owner[name] == mine}
 
     def _hand_round(self, names: Sequence[str]) -> None:
-        """Give each owner's new values to all ranks. Those of the first ranks go round: the others' are the same."""
+        """Give each owner's new values to all ranks. Those of the first ranks go round: the others' are the same.
+        At stage 3 layers are fetched when they are used."""
+        kept = {name for layer in self._layer_names for name in layer} if self.stage == 3 else set()
         if self._sharding > 1:
             for owner in range(self._sharding):
-                broadcast([self._named[name] for name in names if self._owner[name] == owner], owner)
+                handed = [name for name in names if self._owner[name] == owner and name not in kept]
+                broadcast([self._named[name] for name in handed], owner)
+
+    def _length(self) -> float:
+        """Return the length of the whole gradient; from stage 2 on each of the first ranks knows its own part of it."""
+        if not self._gradients:
+            return self._norm(self._named.values())
+        own = self._norm(self._own().values()) ** 2 if rank() < self._sharding else 0.0
+        return float(np.sqrt(sums([own])[0]))
+
+    @paddle.no_grad()
+    def _to_masters(self, names: Iterable[str]) -> None:
+        for name in names:
+            parameter, master = self._halves[name]
+            if parameter.grad is not None:
+                gradient = parameter.grad.astype("float32")
+                master.grad = gradient if master.grad is None else master.grad + gradient
+                parameter.clear_gradient(False)
+
+    def _share_layers(self) -> SharedLayers:
+        places = [self._owner[names[0]] for names in self._layer_names]
+        return SharedLayers(self.model, places, self._sharding, self.stage == 3, self._leave)
+
+    def _leave(self, layer: int) -> None:
+        """Send a layer's gradients to its owner."""
+        names = [name for name in self._layer_names[layer] if name in self._named]
+        self._to_masters(name for name in names if name in self._halves)
+        if self._gradients:
+            self._gradients.send(names)
 
 
 def _masters(trained: Mapping[str, Tensor], halve: Callable[[], None]) -> dict[str, tuple[Tensor, Tensor]]:

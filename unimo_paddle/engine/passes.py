@@ -10,7 +10,7 @@ import numpy as np
 import paddle
 from paddle import Tensor, nn
 
-from unimo_paddle.distributed import rank, sums, world_size
+from unimo_paddle.distributed import rank, require_same, sums, world_size
 from unimo_paddle.model.flops import Cost
 from unimo_paddle.objectives.terms import LossTerm
 
@@ -33,7 +33,8 @@ class Work(Protocol):
     """What is trained. batch(step) must be a pure function of the step, or a resumed run is another one.
 
     counts(part): by loss, how many labels it sums over, known before any forward: the sums of all parts, over all
-    ranks, divide each part's loss. cost(part): what it costs. losses(part) runs the model forward; which there are may
+    ranks, divide each part's loss. cost(part): what it costs. passes(part): how often it runs the encoder's layers;
+    only asked where processes share these. losses(part) runs the model forward; which there are may
     differ between steps, and between ranks.
     """
 
@@ -45,6 +46,8 @@ class Work(Protocol):
     def counts(self, part: Any) -> Mapping[str, float]: ...
 
     def cost(self, part: Any) -> Cost: ...
+
+    def passes(self, part: Any) -> int: ...
 
     def losses(self, part: Any) -> Mapping[str, LossTerm]: ...
 
@@ -83,6 +86,15 @@ def announce(work: Work, batch: Batch, names: Sequence[str]) -> Announced:
     *counts, tokens, rows, flops, examples = sums([*own.values(), *figures, len(batch.ids)])
     shown = {name: count for name, count in zip(own, counts, strict=True) if count}
     return Announced(shown, Cost(round(tokens), round(rows), flops), round(examples))
+
+
+def require_same_passes(work: Work, batch: Batch) -> None:
+    """Raise UserError on all ranks when their parts would run the encoder's layers differently often: ranks that send
+    each other these layers' weights or gradients would wait for one another forever."""
+    number = 0
+    for part in batch.parts:
+        number = (number * 1009 + work.passes(part) + 1) % 2**40
+    require_same("passes through the encoder", number)
 
 
 def agree(own_sums: Mapping[str, float], names: Sequence[str], has_gradient: Sequence[bool], word: int) -> Outcome:

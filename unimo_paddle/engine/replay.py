@@ -24,10 +24,11 @@ from paddle import Tensor, nn
 from unimo_paddle.config.save import SAVED
 from unimo_paddle.console import describe, say
 from unimo_paddle.distributed import rank, replayed, world_size
-from unimo_paddle.engine.checkpoint import model_arrays, restore_model
+from unimo_paddle.engine.checkpoint import restore_model
 from unimo_paddle.engine.flat import arrays_of, read_tree, write_tree
 from unimo_paddle.engine.passes import Batch, Work, seed_dropout, weighted_sum
 from unimo_paddle.engine.precision import Precision
+from unimo_paddle.engine.snapshot import Arrays
 from unimo_paddle.engine.together import together
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import atomic_directory, read_json, write_json
@@ -50,17 +51,17 @@ class Failure:
     world: int = 1
 
 
-def keep_failed(directory: Path, failure: Failure, batch: Batch | None, model: Any) -> Path:
+def keep_failed(directory: Path, failure: Failure, batch: Batch | None, weights: Arrays) -> Path:
     """Write all that replay() needs and return the folder; all ranks call it. batch: of this rank, None when it is not
-    to blame; model: anything with a state_dict(). A folder of the same step that is there gives way. What the system
-    refuses is told: the failure itself is what people must hear of."""
+    to blame; weights: of the whole model, the first rank's are kept. A folder of the same step that is there gives way.
+    What the system refuses is told: the failure itself is what people must hear of."""
     path = directory / f"failed-step-{failure.step + 1:08d}"
     try:
         with together():
             if rank() == 0:
                 shutil.rmtree(path, ignore_errors=True)
                 with atomic_directory(path) as folder:
-                    _write_common(folder, directory, failure, model)
+                    _write_common(folder, directory, failure, weights)
         with together():
             if batch is not None:
                 with atomic_directory(path / f"rank-{rank():05d}") as folder:
@@ -70,8 +71,8 @@ def keep_failed(directory: Path, failure: Failure, batch: Batch | None, model: A
     return path
 
 
-def _write_common(folder: Path, directory: Path, failure: Failure, model: Any) -> None:
-    write_safetensors(folder / WEIGHTS, model_arrays(model))
+def _write_common(folder: Path, directory: Path, failure: Failure, weights: Arrays) -> None:
+    write_safetensors(folder / WEIGHTS, weights)
     write_json(folder / STEP, {**asdict(failure), "world": world_size()})
     with contextlib.suppress(FileNotFoundError):
         shutil.copyfile(directory / SAVED, folder / SAVED)

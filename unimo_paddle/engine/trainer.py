@@ -14,12 +14,22 @@ import paddle
 from unimo_paddle.config.engine import TrainSettings
 from unimo_paddle.console import say
 from unimo_paddle.distributed import broadcast, rank, require_same, sums, world_size
-from unimo_paddle.engine.checkpoint import Checkpoints, model_arrays, restore_model
+from unimo_paddle.engine.checkpoint import Checkpoints, restore_model
 from unimo_paddle.engine.clock import Clock
 from unimo_paddle.engine.device import peak_memory, synchronise
 from unimo_paddle.engine.log import Log, StepRecord
 from unimo_paddle.engine.optimizer import Adam
-from unimo_paddle.engine.passes import FAILED, Batch, Outcome, Work, agree, announce, seed_dropout, weighted_sum
+from unimo_paddle.engine.passes import (
+    FAILED,
+    Batch,
+    Outcome,
+    Work,
+    agree,
+    announce,
+    require_same_passes,
+    seed_dropout,
+    weighted_sum,
+)
 from unimo_paddle.engine.precision import Precision
 from unimo_paddle.engine.probe import Probe
 from unimo_paddle.engine.profile import NoProfiler
@@ -116,8 +126,7 @@ class Trainer:
         state: dict[str, Any] = {"seed": self.settings.seed}
         if self.precision.scaler:
             state["scaler"] = self.precision.scaler.state()
-        weights = model_arrays(self.optimizer) if rank() == 0 else {}
-        self.checkpoints.save(done, weights, self.optimizer.state(), state, score, last)
+        self.checkpoints.save(done, self.optimizer.arrays(), self.optimizer.state(), state, score, last)
 
     def train_step(self, step: int) -> StepRecord:
         """Make update number `step`, counted from 0.
@@ -130,6 +139,8 @@ class Trainer:
             batch = self.work.batch(step)
         with clock.phase("communication"):
             told = announce(self.work, batch, self._names)
+            if self.optimizer.stage > 1:
+                require_same_passes(self.work, batch)
         own = self._passes(step, batch, told.counts, clock)
         with clock.phase("communication"):
             word = self._wish.status if all(map(math.isfinite, own.values())) else FAILED
@@ -238,7 +249,7 @@ class Trainer:
     def _fail(self, step: int, batch: Batch | None, counts: Mapping[str, float], reason: str) -> None:
         """Keep what the step was made of and raise UserError. batch: of this rank, None when it is not to blame."""
         failure = Failure(step, self.settings.seed, dict(self.weights), dict(counts), self.precision.scale)
-        kept = keep_failed(self.directory, failure, batch, self.optimizer)
+        kept = keep_failed(self.directory, failure, batch, self.optimizer.arrays())
         ids = list(batch.ids) if batch else []
         shown = ", ".join(map(str, ids[:8])) + (f" and {len(ids) - 8} more" if len(ids) > 8 else "")
         kind = f" ({batch.kind})" if batch else ""

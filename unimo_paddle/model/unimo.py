@@ -6,6 +6,7 @@ A heads, M labelled tokens, K labelled regions, V vocabulary, C region classes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import paddle
@@ -71,12 +72,17 @@ class Unimo(nn.Layer):
         mask = attention_mask(seqs.reach, seqs.is_pad, seqs.group)
         bias_BASS = additive_bias(mask, self.heads, x_BSH.dtype)
         for layer in self.layers:
-            again = self.recompute and self.training
-            x_BSH = recomputed(layer, x_BSH, bias_BASS) if again else layer(x_BSH, bias_BASS)
+            x_BSH = self.apply_layer(layer, x_BSH, bias_BASS)
         if regions and tokens:
             return States(*paddle.split(x_BSH, [regions, tokens], axis=1))
         nothing = paddle.zeros([x_BSH.shape[0], 0, self.width], x_BSH.dtype)
         return States(x_BSH, nothing) if regions else States(nothing, x_BSH)
+
+    def apply_layer(self, layer: Callable[..., Tensor], x_BSH: Tensor, bias_BASS: Tensor) -> Tensor:
+        """Return a layer's output, float [B, S, H]. Processes that share layers put their own step before it
+        (engine/sharded.py)."""
+        again = self.recompute and self.training
+        return recomputed(layer, x_BSH, bias_BASS) if again else layer(x_BSH, bias_BASS)
 
     def embed(self, seqs: Inputs) -> Tensor:
         """Return the first layer's input, float [B, S, H]; an absent part is left out, for Paddle's gradients

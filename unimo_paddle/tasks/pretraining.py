@@ -7,7 +7,17 @@ from collections.abc import Callable, Collection
 import paddle
 from paddle import Tensor
 
-from unimo_paddle.data.batch import Batch, Candidates, Chunks, ContrastPart, LanguagePart, Part, Parts, VisualPart
+from unimo_paddle.data.batch import (
+    Batch,
+    Candidates,
+    Chunks,
+    ContrastPart,
+    LanguagePart,
+    Part,
+    Parts,
+    VisualPart,
+    sequences_of,
+)
 from unimo_paddle.distributed import gather_rows
 from unimo_paddle.model.flops import Cost, part_cost
 from unimo_paddle.model.inputs import to_tensors
@@ -52,6 +62,10 @@ class Pretraining:
     def cost(self, part: Part) -> Cost:
         """Return the rows and FLOPs of one part."""
         return part_cost(part, sizes_of(self.model))
+
+    def passes(self, part: Part) -> int:
+        """Return how often one part runs the encoder."""
+        return len(sequences_of(part))
 
     def losses(self, part: Part) -> dict[str, LossTerm]:
         """Run the model on one part of a batch; return its losses by name."""

@@ -44,6 +44,10 @@ class DetectorWork:
         """Return nothing: rows and FLOPs are counted of the Transformer alone."""
         return Cost(0, 0, 0.0)
 
+    def passes(self, batch: DetectorBatch) -> int:
+        """Return 0: there is no encoder."""
+        return 0
+
     def losses(self, batch: DetectorBatch) -> dict[str, LossTerm]:
         """Run the detector; each term is PaddleDetection's own mean."""
         found = self.model.training_losses(self._inputs(batch))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from unimo_paddle.config import PretrainRun
 from unimo_paddle.data.batch import LanguagePart, Part, VisualPart
 from unimo_paddle.engine.plan.memory import GIB, Kept, State, numbers_of, part_bytes, state_bytes
-from unimo_paddle.engine.plan.sizes import all_parameters, sizes_of
+from unimo_paddle.engine.plan.sizes import all_parameters, layered_parameters, sizes_of
 from unimo_paddle.engine.plan.steps import (
     DataSizes,
     Lengths,
@@ -57,7 +57,10 @@ def needed_bytes(state: State, part: Kept) -> int:
 
 def device_state(run: PretrainRun, world: int) -> State:
     """Return the model's state on each of `world` devices."""
-    return state_bytes(all_parameters(sizes_of(run)), run.precision, run.parallel, world)
+    sizes = sizes_of(run)
+    return state_bytes(
+        all_parameters(sizes), layered_parameters(sizes), sizes.layers, run.precision, run.parallel, world
+    )
 
 
 def fits(

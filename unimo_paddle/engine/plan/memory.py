@@ -59,6 +59,11 @@ class State:
         return self.weights + self.gradients + self.adam
 
 
+def recomputes(run: PretrainRun) -> bool:
+    """Tell whether layers are computed twice: where that is wished, and where their weights come and go."""
+    return run.model.recompute or run.parallel.stage == 3
+
+
 def numbers_of(run: PretrainRun, recompute: bool | None = None) -> Numbers:
     """Return how a run computes; recompute: another way than the run's."""
     model = run.model
@@ -66,26 +71,31 @@ def numbers_of(run: PretrainRun, recompute: bool | None = None) -> Numbers:
         model.dropout > 0,
         model.attention_dropout > 0,
         run.precision.level != "O0",
-        model.recompute if recompute is None else recompute,
+        recomputes(run) if recompute is None else recompute,
     )
 
 
-def state_bytes(parameters: int, precision: PrecisionSettings, parallel: ParallelSettings, world: int) -> State:
-    """Return the model's state on each of `world` devices.
+def state_bytes(
+    parameters: int, layered: int, layers: int, precision: PrecisionSettings, parallel: ParallelSettings, world: int
+) -> State:
+    """Return the model's state on each of `world` devices. layered: how many of the parameters are in the encoder's
+    `layers`.
 
     A parameter takes 16 bytes in float32: itself, its gradient, two moments. O1 keeps a half-precision copy of it
-    besides; O2 has it in half precision with a float32 master, which goes where Adam's moments go, and its gradient in
-    both. sharding shares out moments and masters; group sharding does from level 1, gradients from 2, weights from 3.
+    besides; O2 has it in half precision with a float32 master, counted as Adam's, and its gradient in both.
+    parallel.sharding shares out the moments. From stage 2 on the sums of gradients too; beside them stand the gradients
+    of one layer and, until a part's end, of what is outside the layers. At stage 3 the layers' weights, beside one
+    layer that was fetched.
     """
     o2 = precision.level == "O2"
     weights = parameters * {"O0": 4, "O1": 6, "O2": 2}[precision.level]
     gradients = parameters * (6 if o2 else 4)
-    adam = parameters * (12 if o2 else 8)
-    level = parallel.group_sharded
+    share, stage = min(parallel.sharding, world), parallel.stage if parallel.sharding > 1 else 1
+    at_once = parameters - layered + layered // layers
     return State(
-        weights // (world if level >= 3 else 1),
-        gradients // (world if level >= 2 else 1),
-        adam // (world if level >= 1 else min(parallel.sharding, world)),
+        weights // parameters * (at_once + layered // share if stage == 3 else parameters),
+        gradients // parameters * (at_once + parameters // share if stage > 1 else parameters),
+        parameters * 8 // share + (parameters * 4 if o2 else 0),
     )
 
 

@@ -17,7 +17,7 @@ from unimo_paddle.engine.plan.cards import (
     least_accumulate,
     needed_bytes,
 )
-from unimo_paddle.engine.plan.memory import checkpoint_bytes
+from unimo_paddle.engine.plan.memory import checkpoint_bytes, recomputes
 from unimo_paddle.engine.plan.sizes import ASSUMED, all_parameters, encoder_parameters, head_parameters, sizes_of
 from unimo_paddle.engine.plan.steps import (
     ASSUMED_REGIONS,
@@ -119,7 +119,7 @@ def _parameter_lines(run: PretrainRun) -> list[str]:
     level = "float32" if precision.level == "O0" else f"{precision.dtype} mixed with float32 ({precision.level})"
     return [
         f"model: {sizes.layers} layers, {sizes.width} wide, {sizes.heads} heads; {level}; layers are computed "
-        f"{'twice (recompute)' if run.model.recompute else 'once'}",
+        f"{'twice (recompute)' if recomputes(run) else 'once'}",
         f"  encoder, embeddings and image projections  {encoder / 1e6:.2f} M parameters ({encoder:,})",
         f"  heads  {sum(parts.values()) / 1e6:.2f} M ({named})",
     ]
@@ -176,7 +176,7 @@ def _memory_lines(run: PretrainRun, known: DataSizes) -> list[str]:
 def _memory_row(run: PretrainRun, known: DataSizes, gpus: int) -> tuple[str, ...]:
     share, state = gpus * run.train.accumulate, device_state(run, gpus)
     plain, twice = (largest_part(run, known, share, recompute).bytes for recompute in (False, True))
-    needed = needed_bytes(state, twice if run.model.recompute else plain)
+    needed = needed_bytes(state, twice if recomputes(run) else plain)
     least = (_least(run, known, gpus, card) for card in CARDS)
     return (
         str(gpus),

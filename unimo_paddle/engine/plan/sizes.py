@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from unimo_paddle.config import PretrainRun
 from unimo_paddle.model.model_folder import ModelSizes
 from unimo_paddle.model.unimo import parameter_count
@@ -28,6 +30,11 @@ def encoder_parameters(sizes: ModelSizes) -> int:
     """Return the parameters of encoder, embeddings and image projections: base 125.63 M, large 356.42 M."""
     assert sizes.feature_width is not None
     return parameter_count(sizes.vocab_size, sizes.width, sizes.layers, sizes.feature_width, sizes.max_positions)
+
+
+def layered_parameters(sizes: ModelSizes) -> int:
+    """Return the parameters of the encoder's layers."""
+    return encoder_parameters(sizes) - encoder_parameters(replace(sizes, layers=0))
 
 
 def head_parameters(sizes: ModelSizes) -> dict[str, int]:
