@@ -15,7 +15,7 @@ ALLOWED = {  # part -> the parts it may import, beside itself
     "files": {"errors"},
     "console": {"errors"},
     "distributed": {"errors"},
-    "operators": {"errors", "files", "console"},
+    "operators": {"errors", "files", "console", "environment"},
     "safe_pickle": {"errors", "files"},
     "tensor_files": {"errors", "safe_pickle"},
     "config": {"errors", "files"},

@@ -23,11 +23,6 @@ from unimo_paddle.config import load_run
 from unimo_paddle.console import path, run_tool, say
 
 
-def resume_point(text: str) -> Path | None:
-    """Read --resume: the folder of a checkpoint, None for auto."""
-    return None if text == "auto" else path(text)
-
-
 def main(words: list[str]) -> int:
     """Parse, load the configuration, train."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -35,7 +30,7 @@ def main(words: list[str]) -> int:
     parser.add_argument("-o", "--override", nargs="+", action="extend", default=[], metavar="KEY=VALUE",
                         help="settings that differ from the file, e.g. optimizer.peak_lr=1e-4")  # fmt: skip
     start = parser.add_mutually_exclusive_group()
-    start.add_argument("--resume", metavar="auto|CHECKPOINT", type=resume_point,
+    start.add_argument("--resume", metavar="auto|CHECKPOINT", type=path,
                        help="auto (default): from the newest sound checkpoint, from the start without one; "
                             "or from one of this run's checkpoints, later ones are moved aside")  # fmt: skip
     start.add_argument("--restart", action="store_true", help="anew; an earlier run in this folder is moved aside")
@@ -58,7 +53,7 @@ def main(words: list[str]) -> int:
     elif args.replay:
         build.run_again(run, args.replay)
     else:
-        build.train(run, args.restart, args.resume)
+        build.train(run, args.restart, None if args.resume == Path("auto") else args.resume)
     return 0
 
 

@@ -105,6 +105,9 @@ def test_missing_settings_are_explained(write):
     (["data.multiple=1", "objectives.in_batch=1"], "data.multiple is 1, which may leave the contrast within the batch"),
     ([f"objectives.{name}=0" for name in ("masked_language", "seq2seq", "region_regression", "region_classification",
                                           "contrastive")], "all other weights are 0"),
+    (["parallel.stage=2"], "parallel.stage is 2, but nobody shares"),
+    (["parallel.stage=3", "parallel.sharding=2", "precision.level=O2"], "parallel.stage is 3, which does not share"),
+    (["parallel.stage=3", "parallel.sharding=2", "watch.probe_every=5"], "watch.probe_every is 5, but a probe is one"),
 ])
 def test_settings_that_do_not_fit_together(write, overrides, fault):
     assert fault in faults_of(write(NEEDED), *overrides)

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import paddle
 
-from tests.distributed.small_pretraining import stream_of, trainer_of
+from tests.distributed.small_pretraining import model_of, stream_of, trainer_of
 from unimo_paddle import distributed
 from unimo_paddle.data.batch import LanguagePart
 from unimo_paddle.distributed import gather_rows, rank, require_same, sum_gradients, sums, world_size
 from unimo_paddle.errors import UserError
+from unimo_paddle.tensor_files import read_safetensors
 
 
 def check_sums():
@@ -71,27 +72,49 @@ def check_gathered_rows():
 
 def check_failure(folder, directory):
     """A number that is none in the last rank's features: all ranks leave after the same step, and only its batch is
-    kept."""
+    kept, with the whole model, of which each had its layers."""
     stream, last = stream_of(folder, 1), world_size() - 1
 
     def batch(step):
         found = stream.batch(step)
-        if step < 2 or rank() != last:
+        if step < 2:
             return found
         parts = [part for part in found.parts if not isinstance(part, LanguagePart)]
+        if rank() != last:
+            return replace(found, parts=tuple(parts))
         spoiled = parts[0].sequences.features.copy()
         spoiled[0, 1, 2] = np.nan
         parts[0] = replace(parts[0], sequences=replace(parts[0].sequences, features=spoiled))
         return replace(found, parts=tuple(parts))
 
     try:
-        trainer_of(folder, directory, batch=batch).run()
+        trainer_of(folder, directory, batch=batch, sharding=world_size(), stage=3).run()
     except UserError as error:
         told = str(error)
     assert "step 3" in told and "failed-step-00000003" in told, told
     assert ("region_" in told) == (rank() == last), told
     assert (f"on process {last}" in told) == (rank() != last), told
-    assert [path.name for path in directory.glob("failed-step-00000003/rank-*")] == [f"rank-{last:05d}"]
+    kept = directory / "failed-step-00000003"
+    assert [path.name for path in kept.glob("rank-*")] == [f"rank-{last:05d}"]
+    shapes = {name: list(array.shape) for name, array in read_safetensors(kept / "weights.safetensors").items()}
+    assert shapes == {name: tensor.shape for name, tensor in model_of().state_dict().items()}
+
+
+def check_passes(folder, directory):
+    """A rank with a part less would leave the others waiting for its layers."""
+    stream, last = stream_of(folder, 1), world_size() - 1
+
+    def batch(step):
+        found = stream.batch(step)
+        return replace(found, parts=found.parts[1:]) if rank() == last else found
+
+    trainer = trainer_of(folder, directory, batch=batch, sharding=world_size(), stage=2)
+    try:
+        trainer.train_step(0)
+    except UserError as error:
+        assert f"processes {last} of {world_size()} have other passes through the encoder" in str(error)
+    else:
+        raise AssertionError("not noticed")
 
 
 def main(folder):
@@ -99,6 +122,7 @@ def main(folder):
     check_same()
     check_gathered_rows()
     check_failure(Path(folder), Path(folder) / "run")
+    check_passes(Path(folder), Path(folder) / "run")
     check_gradients()
     print("CHECKED", rank(), flush=True)
 

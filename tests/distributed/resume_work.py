@@ -1,6 +1,6 @@
 """Pretraining itself, small: the runs that test_resume.py interrupts.
 
-Usage, under the launcher or alone: python -m tests.distributed.resume_work WORLD RUN DROPOUT SHARDING [TROUBLE]
+Usage, under the launcher or alone: python -m tests.distributed.resume_work WORLD RUN DROPOUT SHARDING STAGE [TROUBLE]
 TROUBLE: kill or stop, which rank 1 sends to itself in the middle, once; or slow: 0.3 seconds a step.
 """
 
@@ -67,7 +67,7 @@ def with_trouble(work: Pretraining, run: Path, kind: str) -> Pretraining:
     return work
 
 
-def train(world: Path, run: Path, dropout: float, sharding: int, trouble: str = "") -> None:
+def train(world: Path, run: Path, dropout: float, sharding: int, stage: int = 1, trouble: str = "") -> None:
     work = make_work(world, dropout)
     if trouble:
         work = with_trouble(work, run, trouble)
@@ -75,13 +75,13 @@ def train(world: Path, run: Path, dropout: float, sharding: int, trouble: str = 
     rate = partial(learning_rate, peak=0.01, warmup=2, total=STEPS)
     checkpoints, log = Checkpoints(run / "checkpoints", keep_last=2), Log(run, log_every=5, steps=STEPS)
     # The match head's bias cancels in a softmax: with a small epsilon, round-off alone would decide where it goes.
-    adam = Adam(work.model, epsilon=1e-3, sharding=sharding)
+    adam = Adam(work.model, epsilon=1e-3, sharding=sharding, stage=stage)
     Trainer(work, adam, rate, checkpoints, log, WEIGHTS, settings, run).run()
 
 
 def main(words: list[str]) -> int:
-    world, run, dropout, sharding, *trouble = words
-    train(Path(world), Path(run), float(dropout), int(sharding), *trouble)
+    world, run, dropout, sharding, stage, *trouble = words
+    train(Path(world), Path(run), float(dropout), int(sharding), int(stage), *trouble)
     return 0
 
 

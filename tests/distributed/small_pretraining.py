@@ -1,9 +1,9 @@
 """Pretraining on the small corpus with all objectives, for one process or, run as a program under the launcher, many.
 
-Usage: ... small_pretraining FOLDER OUT ACCUMULATE,SHARDING ...
+Usage: ... small_pretraining FOLDER OUT ACCUMULATE,SHARDING,STAGE ...
 
-FOLDER: from write_world(). Rank 0 writes OUT-ACCUMULATE-SHARDING.json, the steps' numbers, and .npz, the last weights;
-every rank prints what it holds.
+FOLDER: from write_world(). Rank 0 writes OUT-ACCUMULATE-SHARDING-STAGE.json, the steps' numbers, and .npz, the last
+weights; every rank prints what it holds.
 """
 
 import json
@@ -22,7 +22,7 @@ from unimo_paddle.corpus import Corpus
 from unimo_paddle.data.stream import PairStream
 from unimo_paddle.data.tokenizer import load_tokenizer, train_tokenizer
 from unimo_paddle.distributed import rank, world_size
-from unimo_paddle.engine.checkpoint import Checkpoints, model_arrays
+from unimo_paddle.engine.checkpoint import Checkpoints
 from unimo_paddle.engine.log import Log
 from unimo_paddle.engine.optimizer import Adam, learning_rate
 from unimo_paddle.engine.trainer import Trainer
@@ -67,11 +67,11 @@ def model_of(seed=4, dropout=0.0, **more):
     return UnimoForPretraining(encoder, SIZES.classes)
 
 
-def trainer_of(folder, directory, accumulate=1, sharding=1, model=None, batch=None, **more):
+def trainer_of(folder, directory, accumulate=1, sharding=1, stage=1, model=None, batch=None, **more):
     model = model or model_of(seed=4 + rank())  # the first rank's weights must reach the others
     return Trainer(
         work=Work(model, batch or stream_of(folder, accumulate).batch, temperature=0.5),
-        optimizer=Adam(model, weight_decay=0.01, sharding=sharding),
+        optimizer=Adam(model, weight_decay=0.01, sharding=sharding, stage=stage),
         rate=partial(learning_rate, peak=2e-3, warmup=2, total=STEPS),
         checkpoints=Checkpoints(directory / "checkpoints", keep_last=1),
         log=Log(directory, log_every=10, steps=STEPS),
@@ -82,25 +82,72 @@ def trainer_of(folder, directory, accumulate=1, sharding=1, model=None, batch=No
     )
 
 
-def train(folder, directory, accumulate, sharding):
-    """Return the steps' records, the last weights, and the bytes of Adam's state that this rank holds."""
-    trainer = trainer_of(folder, directory, accumulate, sharding)
+def bytes_of(tensors):
+    return sum(4 * tensor.size for tensor in tensors if tensor is not None and tensor._is_initialized())
+
+
+class Held:
+    """The most bytes of gradients and of the encoder's layers that there were when a layer was through, forward or
+    backward, and after a whole backward pass."""
+
+    def __init__(self, trainer):
+        self.trainer, self.layers = trainer, list(trainer.work.model.encoder.layers)
+        self.most = {"gradients": 0, "sums": 0, "layers": 0}
+        for layer in self.layers:
+            layer.register_forward_post_hook(lambda *_: self.look("gradients", "layers"))
+        optimizer = trainer.optimizer
+        self.leave, self.collect = optimizer._leave, optimizer.collect
+        if optimizer._layers:
+            optimizer._layers._leave = self.through
+        optimizer.collect = self.after_backward
+
+    def through(self, layer):
+        self.look("gradients", "layers")
+        self.leave(layer)
+
+    def after_backward(self):
+        self.look("gradients")
+        self.collect()
+        self.look("sums")
+
+    def now(self):
+        shared = self.trainer.optimizer._gradients
+        gradients = [p.grad for p in self.trainer.work.model.parameters()]
+        found = bytes_of([*gradients, *(shared._sums.values() if shared else ())])
+        layers = bytes_of(p for one in self.layers for p in one.parameters())
+        return {"gradients": found, "sums": found, "layers": layers}
+
+    def look(self, *names):
+        now = self.now()
+        for name in names:
+            self.most[name] = max(self.most[name], now[name])
+
+
+def train(folder, directory, accumulate, sharding, stage=1):
+    """Return the steps' records, the last weights, and what this rank holds, in bytes: of Adam's state and of the
+    layers after a step, and the most of gradients and layers within; digest: the sum of its weights."""
+    trainer = trainer_of(folder, directory, accumulate, sharding, stage)
     trainer.restore()
+    held = Held(trainer)
     records = [trainer.train_step(step) for step in range(STEPS)]
-    held = sum(tensor.numpy().nbytes for tensor in trainer.optimizer._rule.states().values())
-    return records, model_arrays(trainer.work.model), held
+    adam = sum(tensor.numpy().nbytes for tensor in trainer.optimizer._rule.states().values())
+    after = held.now()
+    assert after["gradients"] == 0
+    here = [p for p in trainer.work.model.parameters() if p._is_initialized()]
+    digest = float(sum(np.abs(p.numpy()).sum(dtype=np.float64) for p in here))
+    told = {"adam": adam, "layers after": after["layers"], **held.most, "digest": digest}
+    return records, trainer.optimizer.arrays(), told
 
 
 def main(folder, out, *scenarios):
     for scenario in scenarios:
-        accumulate, sharding = map(int, scenario.split(","))
-        records, weights, held = train(Path(folder), Path(tempfile.mkdtemp()), accumulate, sharding)
+        accumulate, sharding, stage = map(int, scenario.split(","))
+        records, weights, held = train(Path(folder), Path(tempfile.mkdtemp()), accumulate, sharding, stage)
         if rank() == 0:
-            target = f"{out}-{accumulate}-{sharding}"
+            target = f"{out}-{scenario.replace(',', '-')}"
             Path(f"{target}.json").write_text(json.dumps([asdict(record) for record in records]))
             np.savez(f"{target}.npz", **weights)
-        digest = float(sum(np.abs(array).sum(dtype=np.float64) for array in weights.values()))
-        print("HOLDS", json.dumps([accumulate, sharding, held, digest]), flush=True)
+        print("HOLDS", json.dumps(held), flush=True)
 
 
 if __name__ == "__main__":

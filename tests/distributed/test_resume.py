@@ -32,15 +32,16 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def unbroken(world: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two processes that share Adam's moments, without a break."""
     run = tmp_path_factory.mktemp("unbroken")
-    launch(WORK, [world, run, DROPOUT, 2], processes=2, tmp_path=run)
+    launch(WORK, [world, run, DROPOUT, 2, 1], processes=2, tmp_path=run)
     return run
 
 
 @pytest.fixture(scope="module")
 def stopped(world: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[int], list[str]]:
-    """A run without dropout that rank 1 alone was asked to end; the launcher's status; the ranks' logs."""
+    """A run without dropout, weights and all shared, that rank 1 alone was asked to end; the launcher's status; the
+    ranks' logs."""
     run = tmp_path_factory.mktemp("stopped")
-    with started(WORK, [world, run, 0.0, 2, "stop"], 2, 1, run / "logs") as (launcher,):
+    with started(WORK, [world, run, 0.0, 2, 3, "stop"], 2, 1, run / "logs") as (launcher,):
         status = launcher.wait(120)
     return run, status, rank_logs(run / "logs", 2)
 
@@ -83,7 +84,7 @@ def assert_nearly_same(one: Path, other: Path) -> None:
 
 
 def test_a_killed_rank_and_the_loop_goes_on_bit_for_bit(world, unbroken, tmp_path):
-    logs, words = tmp_path / "logs", [world, tmp_path, DROPOUT, 2, "kill"]
+    logs, words = tmp_path / "logs", [world, tmp_path, DROPOUT, 2, 1, "kill"]
     with looped(WORK, words, 1, logs) as (loop,):
         assert loop.wait(120) == 0, launcher_logs(logs)
     # Once, with 256 - SIGKILL of rank 1, or what became of rank 0 when it found its peer gone.
@@ -111,8 +112,9 @@ def test_one_process_goes_on_where_two_stopped(world, stopped, alone, tmp_path):
 
 
 @pytest.mark.slow
-def test_four_processes_go_on_where_two_stopped(world, stopped, alone, tmp_path):
+@pytest.mark.parametrize(("sharding", "stage"), [(1, 1), (4, 2), (2, 3)])
+def test_four_processes_go_on_where_two_stopped(world, stopped, alone, tmp_path, sharding, stage):
     run = tmp_path / "run"
     shutil.copytree(stopped[0], run)
-    launch(WORK, [world, run, 0.0, 1], processes=4, tmp_path=tmp_path)
+    launch(WORK, [world, run, 0.0, sharding, stage], processes=4, tmp_path=tmp_path)
     assert_nearly_same(run, alone)

@@ -1,6 +1,7 @@
 """tools/train.py: requests that cannot be met, told in one message; a full disk; the first line's time."""
 
 import os
+import shutil
 import time
 from pathlib import Path
 
@@ -62,6 +63,56 @@ def test_data_that_do_not_fit_the_settings(world: World, tmp_path: Path) -> None
 def test_another_run_in_the_folder(world: World) -> None:
     refused(call(world.pretrain(world.run, "train.seed=5")), "train.seed: 1 -> 5", "--restart")
     refused(call(world.pretrain(world.corpus)), f"{world.corpus} exists and is not the folder of a run")
+
+
+def test_the_plan_of_data_that_are_there(world: World, tmp_path: Path) -> None:
+    done = call([*world.pretrain(tmp_path / "run"), "--dry-run"])
+    assert done.status == 0 and not (tmp_path / "run").exists()
+    assert "1 layers, 32 wide, 2 heads; float32" in done.out and "assumed until" not in done.out
+
+
+def test_preflight_of_a_run_that_can_start(world: World, tmp_path: Path) -> None:
+    done = call([*world.pretrain(tmp_path / "run"), "--preflight"])
+    assert done.status == 0, done.out + done.err
+    assert "preflight: ok" in done.out and not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "parts"),
+    [
+        (["--preflight", "--dry-run"], ["not allowed with argument"]),
+        (["--restart", "--resume", "auto"], ["not allowed with argument"]),
+        (["--resume", ""], ["--resume: the path is empty"]),
+        (["--replay", "nowhere"], ["nowhere holds no step.json", "RUN/failed-step-NUMBER"]),
+        (["--resume", "nowhere"], ["nowhere is no checkpoint of the run in", "step-000000"]),
+    ],
+)
+def test_requests_that_cannot_be_met(world: World, words: list[str], parts: list[str]) -> None:
+    refused(call([*world.pretrain(world.run), *words]), *parts)
+
+
+@pytest.mark.parametrize("flag", ["--preflight", "--replay=DIR"])
+def test_what_is_for_pretraining_alone(flag: str) -> None:
+    done = call(["train", "-c", str(CONFIGS / "detector" / "small_world.yaml"), flag])
+    refused(done, f"{flag.partition('=')[0]} is for runs of kind pretrain, not detector")
+
+
+def test_a_failed_step_is_kept_and_made_again(world: World, tmp_path: Path, nan_store: Path) -> None:
+    assert call(world.pretrain(tmp_path / "run", "optimizer.peak_lr=1e30", "optimizer.clip_norm=1e30")).status == 2
+    (failed,) = (tmp_path / "run").glob("failed-step-*")
+    done = call([*world.pretrain(tmp_path / "run"), "--replay", str(failed)])
+    assert done.status == 0, done.err
+    assert "first output that is not finite" in done.out or "is not finite" in done.out
+
+
+def test_going_back_to_a_checkpoint(world: World, tmp_path: Path) -> None:
+    shutil.copytree(world.run, tmp_path / "run")
+    newest, *_, oldest = sorted((tmp_path / "run" / "checkpoints").glob("step-*"), reverse=True)
+    done = call([*world.pretrain(tmp_path / "run"), "--resume", str(oldest)])
+    assert done.status == 0, done.err
+    assert f"training from step {int(oldest.name[5:])} to" in done.out
+    assert newest.is_dir()
+    assert (tmp_path / "run" / "checkpoints.aside-1" / newest.name).is_dir()
 
 
 def test_a_finished_run_only_says_so(world: World) -> None:

@@ -13,6 +13,7 @@ import paddle
 from unimo_paddle import preflight
 from unimo_paddle.build.detector import train_detector
 from unimo_paddle.build.evaluation import evaluate
+from unimo_paddle.build.models import with_sizes_of_data
 from unimo_paddle.build.pretraining import open_sources, pretrain, pretraining_trial, starting_model
 from unimo_paddle.config import DetectorRun, PretrainRun, Run
 from unimo_paddle.console import say
@@ -40,13 +41,14 @@ def train(run: Run, restart: bool = False, resume: Path | None = None) -> None:
 def tell_plan(run: Run) -> None:
     """Print what the run will cost; data that are there already make it exact."""
     known = preflight.data_sizes(run) if isinstance(run, PretrainRun) else None
-    for line in plan.describe(run, known):
+    told = with_sizes_of_data(run) if isinstance(run, PretrainRun) else run
+    for line in plan.describe(told, known):
         say(line)
 
 
 def check(run: Run) -> int:
     """Check machine, disk, network, data and a step of each kind; return 0, or 1 when something would stop the run."""
-    run = _pretraining(run, "--preflight")
+    run = with_sizes_of_data(_pretraining(run, "--preflight"))
     return preflight.run(run, partial(pretraining_trial, run))
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from unimo_paddle.config import PretrainRun
-from unimo_paddle.data.tokenizer import Tokenizer
+from unimo_paddle.data.tokenizer import Tokenizer, load_tokenizer
 from unimo_paddle.engine.checkpoint import read_weights, restore_model
 from unimo_paddle.engine.run_directory import require_same_data
 from unimo_paddle.errors import UserError
@@ -44,6 +45,21 @@ def build_model(run: PretrainRun, tokenizer: Tokenizer, store: RegionStore) -> U
         recompute=model.recompute,
     )
     return UnimoForPretraining(encoder, len(store.meta.classes))
+
+
+def with_sizes_of_data(run: PretrainRun) -> PretrainRun:
+    """Return the run with those sizes written out that it leaves to its data, as far as the data are there."""
+    model = run.model
+    if run.data.tokenizer.is_dir() and model.vocabulary is None:
+        model = replace(model, vocabulary=load_tokenizer(run.data.tokenizer).vocab_size)
+    if run.data.regions.is_dir():
+        meta = RegionStore(run.data.regions).meta
+        model = replace(
+            model,
+            feature_width=model.feature_width or meta.feature_width,
+            region_classes=model.region_classes or len(meta.classes),
+        )
+    return replace(run, model=model)
 
 
 def model_facts(tokenizer: Tokenizer, store: RegionStore) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from unimo_paddle import files
 from unimo_paddle.console import run_tool, say
+from unimo_paddle.environment import tune_process
 from unimo_paddle.errors import UserError
 
 SOURCE = Path(__file__).resolve().parent / "source"
@@ -101,4 +102,5 @@ def main(words: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    tune_process()
     run_tool(main)

@@ -139,7 +139,6 @@ class RegionHead(BBoxHead):
     def __init__(self, in_channel: int, num_classes: int, attributes: int, **parts: Any) -> None:
         super().__init__(in_channel=in_channel, num_classes=num_classes, **parts)
         self.attribute_head = AttributeHead(in_channel, num_classes, attributes) if attributes else None
-        self.attribute_labels = 0.0  # of the last training step
 
     def forward(self, maps: Sequence[Tensor], rois: Sequence[Tensor], counts: Tensor, inputs: Inputs) -> Any:
         """Return the losses, and what the head made of the regions; called in training only."""
@@ -181,13 +180,11 @@ class RegionHead(BBoxHead):
         classes = paddle.concat(labels).flatten().astype("int64")
         objects = paddle.nonzero(classes < self.num_classes).flatten()
         if not len(objects):
-            self.attribute_labels = 0.0
             return paddle.zeros([])
         head = self.attribute_head
         assert head is not None
         logits = head(paddle.gather(feature, objects), paddle.gather(classes, objects))
         total, count = attribute_loss(logits, paddle.gather(paddle.concat(wanted), objects))
-        self.attribute_labels = float(count)
         return total / count
 
 

@@ -88,13 +88,12 @@ def state_bytes(
     layer that was fetched.
     """
     o2 = precision.level == "O2"
-    weights = parameters * {"O0": 4, "O1": 6, "O2": 2}[precision.level]
-    gradients = parameters * (6 if o2 else 4)
+    weight, gradient = {"O0": 4, "O1": 6, "O2": 2}[precision.level], 6 if o2 else 4
     share, stage = min(parallel.sharding, world), parallel.stage if parallel.sharding > 1 else 1
     at_once = parameters - layered + layered // layers
     return State(
-        weights // parameters * (at_once + layered // share if stage == 3 else parameters),
-        gradients // parameters * (at_once + parameters // share if stage > 1 else parameters),
+        weight * (at_once + layered // share if stage == 3 else parameters),
+        gradient * (at_once + parameters // share if stage > 1 else parameters),
         parameters * 8 // share + (parameters * 4 if o2 else 0),
     )
 

@@ -3,6 +3,7 @@
 // q, k, v: float [B, S, H]; biases: float [H]; mask: float [B, 1 or A, S, S]; seed: int64 [1]; H = A * D.
 // One head of one sequence is one task: its tiles stay in the cache, and nothing is transposed in memory.
 #include <cmath>
+#include <memory>
 
 #include "common.h"
 
@@ -46,7 +47,7 @@ void load_tile(const float* from, const float* bias, float scale, const Sizes& s
   }
 }
 
-// Softmax of scores + mask, in place; returns nothing a caller could need but the row.
+// Softmax of scores + mask, in place.
 void softmax_row(float* scores, const float* mask, int64_t width) {
   float most = -INFINITY, sum = 0.0f;
 #pragma omp simd reduction(max : most)
@@ -125,8 +126,8 @@ std::vector<Tensor> attention(const Tensor& q, const Tensor& k, const Tensor& v,
   const int64_t key = seed.data<int64_t>()[0];
   float *to = mixed.data<float>(), *all = weights.data<float>();
   parallel(sizes.tasks(), [&](int64_t task) {
-    std::vector<float> room(3 * tile + (rate > 0 ? size * size : 0));
-    float *tq = room.data(), *tk = tq + tile, *tv = tk + tile;
+    const std::unique_ptr<float[]> room(new float[3 * tile + (rate > 0 ? size * size : 0)]);
+    float *tq = room.get(), *tk = tq + tile, *tv = tk + tile;
     const int64_t at = sizes.offset(task), head = task % heads * depth;
     load_tile(fq + at, shift_q + head, scale, sizes, tq);
     load_tile(fk + at, shift_k + head, 1.0f, sizes, tk);
@@ -156,8 +157,8 @@ std::vector<Tensor> attention_gradient(const Tensor& q, const Tensor& k, const T
   const int64_t key = seed.data<int64_t>()[0];
   float *to_q = dq.data<float>(), *to_k = dk.data<float>(), *to_v = dv.data<float>();
   parallel(sizes.tasks(), [&](int64_t task) {
-    std::vector<float> room(3 * tile + (rate > 0 ? 2 : 1) * size * size);
-    float *tq = room.data(), *tk = tq + tile, *tv = tk + tile, *d = tv + tile;
+    const std::unique_ptr<float[]> room(new float[3 * tile + (rate > 0 ? 2 : 1) * size * size]);
+    float *tq = room.get(), *tk = tq + tile, *tv = tk + tile, *d = tv + tile;
     const int64_t at = sizes.offset(task), head = task % heads * depth, sums = task / heads * width + head;
     load_tile(fq + at, shift_q + head, scale, sizes, tq);
     load_tile(fk + at, shift_k + head, 1.0f, sizes, tk);
