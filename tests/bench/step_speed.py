@@ -143,7 +143,6 @@ def our_step(operators: str) -> Callable[[], float]:
     import paddle
 
     from unimo_paddle.engine.optimizer import Adam
-    from unimo_paddle.model.heads import LanguageHead
     from unimo_paddle.model.inputs import Inputs
     from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
     from unimo_paddle.objectives import language
@@ -151,7 +150,6 @@ def our_step(operators: str) -> Callable[[], float]:
     paddle.seed(1)
     sizes = (SHAPE["vocab"], SHAPE["width"], SHAPE["layers"], SHAPE["heads"])
     model = UnimoForPretraining(Unimo(*sizes, feature_width=4, operators=operators), 4)
-    model.language_head = LanguageHead(SHAPE["vocab"], SHAPE["width"], operators)
     optimizer = Adam(model, operators=operators)
     size = (SHAPE["batch"], SHAPE["tokens"])
     ids = np.random.default_rng(1).integers(3, SHAPE["vocab"], size)

@@ -52,7 +52,7 @@ class Unimo(nn.Layer):
         recompute: bool = False,
     ) -> None:
         super().__init__()
-        self.recompute = recompute
+        self.operators, self.recompute = operators, recompute
         self.vocab_size, self.width, self.heads, self.feature_width = vocab_size, width, heads, feature_width
         self.dropout = dropout
         self.word_embedding = embedding(vocab_size, width)
@@ -70,7 +70,8 @@ class Unimo(nn.Layer):
         regions, tokens = seqs.features.shape[1], seqs.token_ids.shape[1]
         x_BSH = self.embed(seqs)
         mask = attention_mask(seqs.reach, seqs.is_pad, seqs.group)
-        bias_BASS = additive_bias(mask, self.heads, x_BSH.dtype)
+        # Native attention takes one plane for all heads.
+        bias_BASS = additive_bias(mask, self.heads if self.operators == "plain" else 1, x_BSH.dtype)
         for layer in self.layers:
             x_BSH = self.apply_layer(layer, x_BSH, bias_BASS)
         if regions and tokens:
@@ -123,7 +124,7 @@ class UnimoForPretraining(nn.Layer):
     def __init__(self, encoder: Unimo, classes: int) -> None:
         super().__init__()
         self.encoder = encoder
-        self.language_head = LanguageHead(encoder.vocab_size, encoder.width)
+        self.language_head = LanguageHead(encoder.vocab_size, encoder.width, encoder.operators)
         self.region_regression = RegionRegression(encoder.width, encoder.feature_width)
         self.region_classifier = RegionClassifier(encoder.width, classes)
         self.poolers = Poolers(encoder.width)
