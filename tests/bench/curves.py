@@ -27,6 +27,8 @@ def main() -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
+    if len(sys.argv) != 3 or not Path(sys.argv[1]).is_file():
+        sys.exit("error: name a run's metrics.jsonl and the picture to draw: METRICS PNG")
     source, target = map(Path, sys.argv[1:])
     losses, probes = losses_of(read(source)), probes_of(read(source.with_name("probes.jsonl")))
     panels = len(losses) + len(probes)

@@ -69,7 +69,7 @@ def test_a_kind_without_weight_never_comes() -> None:
 
 @pytest.mark.parametrize("weight", [-1.0, float("nan"), float("inf")])
 def test_weights_that_are_none(weight: float) -> None:
-    with pytest.raises(UserError, match=f"kinds of data: image {np.float64(weight)}; numbers from 0 up"):
+    with pytest.raises(UserError, match=f"images.weight: image {np.float64(weight)}; numbers from 0 up"):
         mixture(text=1.0, image=weight)
     with pytest.raises(UserError, match="none is above 0"):
         mixture(text=0, image=0)

@@ -47,7 +47,7 @@ def test_parts_that_are_padded_apart() -> None:
     assert len(np.unique(np.concatenate(batches))) == 20_000 - plan.left_out
     assert plan.padding() == pytest.approx(1 - sum(int(sizes[b].sum()) for b in batches) / sum(padded))
     assert plan.padding() < 0.06
-    with pytest.raises(UserError, match="largest size, 141 rows each, needs a budget of 1128 rows, not 1000"):
+    with pytest.raises(UserError, match="rows is 1000, but a batch of 8 .* largest size, 141 rows each, needs 1128"):
         BatchPlan(sizes, 1000, 8, seed=0)
 
 
@@ -100,9 +100,9 @@ def test_pure_function_of_seed_and_step() -> None:
 
 
 def test_what_cannot_be_planned() -> None:
-    with pytest.raises(UserError, match="8 examples of the largest size, 101 rows each, needs a budget of 808 rows"):
+    with pytest.raises(UserError, match="rows is 800, but a batch of 8 .* largest size, 101 rows each, needs 808"):
         BatchPlan(np.array([101, *[50] * 20], np.int32), 800, 8, seed=0)
-    with pytest.raises(UserError, match="there are 7 examples; a batch needs a multiple of 8"):
+    with pytest.raises(UserError, match="there are 7 examples for batches of rows, which come in multiples of 8"):
         BatchPlan(np.full(7, 5, np.int32), 800, 8, seed=0)
 
 
@@ -116,5 +116,5 @@ def test_shares() -> None:
     whole = [i for rank in range(3) for part in micro_batches(24, rank, 3, 2) for i in range(part.start, part.stop)]
     assert whole == list(range(24))
     require_shares(12, 3, 2, "images")
-    with pytest.raises(UserError, match="multiples of 8, .* 3 processes with 2 micro-batches each: .* multiple of 6"):
+    with pytest.raises(UserError, match="multiples of 8 .* 3 processes with 2 micro-batches each .* multiple of 6"):
         require_shares(8, 3, 2, "images")

@@ -72,7 +72,8 @@ def test_one_sequence_by_hand(tmp_path: Path) -> None:
     ids = [token for piece in wanted for token in piece]
     assert all(ids[place] == target for place, target in row["labels"])
     assert {row["group"][place] for place, _ in row["labels"]} == {0, 1}   # hidden in each piece
-    assert stream.batch(0).ids == [f"{order[0]}:0-{len(wanted[0]) - 2}"] and stream.batch(0).kind == "text"
+    assert stream.batch(0).ids == [f"document {order[0]}, tokens 0-{len(wanted[0]) - 2}"]
+    assert stream.batch(0).kind == "text"
 
 
 def test_every_token_comes_once_an_epoch(made: tuple[TokenStore, Tokenizer], make: Any) -> None:
@@ -144,9 +145,9 @@ def test_both_ways_of_hiding_words_take_turns_unless_one_has_no_weight(make: Any
 
 def test_a_budget_that_is_too_small_and_shares_that_are_uneven(make: Any) -> None:
     assert make(rows=96).batch_sequences == 4 and make(rows=191).batch_sequences == 4
-    with pytest.raises(UserError, match="95 rows of text has no room for 4 sequences of 24 tokens: allow at least 96"):
+    with pytest.raises(UserError, match="texts.rows is 95, which has no room for 4 sequences of 24 tokens"):
         make(rows=95)
-    with pytest.raises(UserError, match="batches of texts are multiples of 4, .* to 2 processes with 3 micro-batches"):
+    with pytest.raises(UserError, match="batches of texts are multiples of 4 .* to 2 processes with 3 micro-batches"):
         make(world=2, accumulate=3)
 
 

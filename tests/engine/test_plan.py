@@ -270,11 +270,6 @@ def test_the_largest_rows_fit_and_more_do_not(kind):
     assert taken[0] < room < taken[1]
 
 
-def test_a_multiple_that_cannot_be_shared_out_is_named():
-    text = "\n".join(describe(base("train.accumulate=3")))
-    assert "data.multiple, 64, cannot be shared out to 3 micro-batches (train.accumulate)" in text
-
-
 def test_checkpoints_take_twelve_bytes_a_parameter():
     run = tiny("train.keep_last=2")
     count = sizes.all_parameters(sizes.sizes_of(run))

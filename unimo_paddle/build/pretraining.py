@@ -57,10 +57,13 @@ def pretrain(run: PretrainRun, restart: bool, resume: Path | None) -> None:
     model = starting_model(run, sources)
     watch = watching(run, model, sources)
     facts = model_facts(sources.tokenizer, sources.store) | data_facts(run)
-    with claim_directory(run, restart, resume) as directory, Prefetch(sources.mixture.batch) as ahead:
-        note_data(directory, facts)
+    with Prefetch(sources.mixture.batch) as ahead:
         work = Pretraining(model, ahead.batch, run.objectives.temperature)
-        around(run, work, directory, facts, watch).run()
+        # Wired before the folder is claimed: what the engine refuses must leave an earlier run as it is.
+        engine = around(run, work, run.output.directory, facts, watch)
+        with claim_directory(run, restart, resume) as directory:
+            note_data(directory, facts)
+            engine.run()
 
 
 def pretraining_trial(run: PretrainRun, folder: Path) -> Trial:
@@ -160,7 +163,15 @@ def image_stream(run: PretrainRun, like: RegionStore) -> ImageStream:
         region_rate=run.masking.region_rate,
         overlap=run.masking.region_overlap,
     )
-    return ImageStream(store, settings, run.train.seed, rank(), world_size(), run.train.accumulate)
+    share = rank(), world_size(), run.train.accumulate
+    return ImageStream(store, settings, run.train.seed, *share, held_out=held_out_images(run))
+
+
+def held_out_images(run: PretrainRun) -> set[str]:
+    """Return the images of the corpus's other splits: one store may hold the regions of all."""
+    corpus = Corpus(run.data.corpus)
+    others = [split for split in corpus.splits if split != run.data.split]
+    return {image_id for split in others for image_id in corpus.images(split).column("id")}
 
 
 def image_store(run: PretrainRun, store: RegionStore) -> RegionStore:

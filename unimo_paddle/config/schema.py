@@ -68,7 +68,7 @@ class DataSettings:
     tokenizer: Path = setting(MISSING, "folder with tokenizer.json, or with the released three files")
     split: str = setting("train", "split of the corpus to train on")
     weight: float = setting(1.0, "share of the steps that are on pairs, beside texts.weight and images.weight",
-                            at_least=0)
+                            at_least=0, at_most=1e6)
     rows: int = setting(4096, "image rows and tokens of the pairs of one step, padding counted, all GPUs together",
                         at_least=1)
     multiple: int = setting(8, "pairs, texts and images of a step come in multiples of this, which the number of "
@@ -88,8 +88,8 @@ class TextSettings:
     """Text alone. Documents are packed: a row of a batch is full."""
 
     tokens: Path | None = setting(None, "token store, from tools/prepare.py tokens; left out: no steps on text alone")
-    weight: float = setting(1.0, "share of the steps that are on text alone", at_least=0)
-    rows: int = setting(4096, "tokens of one step, padding counted, all GPUs together", at_least=1)
+    weight: float = setting(1.0, "share of the steps that are on text alone", at_least=0, at_most=1e6)
+    rows: int = setting(4096, "tokens of one step, padding counted, all GPUs together; seq2seq adds a few", at_least=1)
     max_tokens: int = setting(512, "tokens of a packed row, [CLS] and [SEP] counted (paper: 512)", at_least=8)
 
 
@@ -98,7 +98,7 @@ class ImageSettings:
     """Images alone."""
 
     regions: Path | None = setting(None, "region store; left out: no steps on images alone")
-    weight: float = setting(1.0, "share of the steps that are on images alone", at_least=0)
+    weight: float = setting(1.0, "share of the steps that are on images alone", at_least=0, at_most=1e6)
     rows: int = setting(4096, "image rows of one step, padding counted, all GPUs together", at_least=1)
 
 
@@ -189,12 +189,36 @@ class PretrainRun:
             found.append(("data.negatives", "is 0, which leaves the contrastive loss nothing to tell apart; "
                                             "set at least 1, or objectives.contrastive to 0"))
         wanted = self.objectives
+        if self.texts.tokens and self.texts.weight:
+            found += self._text_faults(room)
+        if self.data.multiple % self.train.accumulate:
+            found.append(("train.accumulate", f"is {self.train.accumulate}, which does not divide data.multiple, "
+                                              f"{self.data.multiple}; make that a multiple of it"))
+        if not self.data.weight + self.texts.weight * bool(self.texts.tokens) + self.images.weight * bool(
+            self.images.regions
+        ):
+            found.append(("data.weight", "is 0, and neither texts nor images have data and a weight; give one of the "
+                                         "three some steps"))
         if self.images.regions and not wanted.region_regression + wanted.region_classification:
             found.append(("images.regions", "is given, but no objective hides regions: give "
                                             "objectives.region_regression or region_classification a weight"))
         if self.objectives.in_batch > 0 and self.data.multiple == 1:
             found.append(("data.multiple", "is 1, which may leave the contrast within the batch no other pair; "
                                            "set at least 2, or objectives.in_batch to 0"))
+        return found
+
+    def _text_faults(self, room: int) -> Faults:
+        texts, found = self.texts, []
+        if not self.objectives.masked_language + self.objectives.seq2seq:
+            found.append(("texts.tokens", "is given, but no objective hides words: give objectives.masked_language or "
+                                          "seq2seq a weight, or leave it out"))
+        if texts.max_tokens > room:
+            found.append(("texts.max_tokens", f"is {texts.max_tokens}, but the position table has room for {room}; "
+                                              "raise model.max_positions or lower it"))
+        if texts.rows < self.data.multiple * texts.max_tokens:
+            least = self.data.multiple * texts.max_tokens
+            found.append(("texts.rows", f"is {texts.rows}, but {self.data.multiple} rows (data.multiple) of "
+                                        f"{texts.max_tokens} tokens need {least}; raise it"))
         return found
 
 

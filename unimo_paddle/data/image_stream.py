@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,9 @@ class ImageSettings:
 
 
 class ImageStream:
-    """Batches of all images of a region store, for one rank of the run: batch(step) is a pure function.
+    """Batches of a region store's images, for one rank of the run: batch(step) is a pure function.
+
+    held_out: ids of images that must not be learnt from: the store knows no splits.
 
     The batch of all ranks together depends neither on how many they are nor on `accumulate`: each takes its slice and
     cuts it into so many micro-batches, a VisualPart each.
@@ -46,11 +49,12 @@ class ImageStream:
         rank: int = 0,
         world: int = 1,
         accumulate: int = 1,
+        held_out: Collection[str] = (),
     ) -> None:
         require_shares(settings.multiple, world, accumulate, "images")
-        self._ids, counts = _ids_and_counts(store)
+        self._ids, counts = _ids_and_counts(store, held_out)
         sizes = (np.minimum(counts, settings.max_regions) + 1).astype(np.int32)
-        self.plan = BatchPlan(sizes, settings.rows, settings.multiple, seed)
+        self.plan = BatchPlan(sizes, settings.rows, settings.multiple, seed, "images.rows")
         self._store, self._settings, self._seed = store, settings, seed
         self._share = (rank, world, accumulate)
 
@@ -72,9 +76,9 @@ class ImageStream:
         return VisualPart(sequences, visual_labels(hidden, images, sequences.features.shape[1]))
 
 
-def _ids_and_counts(store: RegionStore) -> tuple[Any, NDArray[np.int64]]:
-    """Return the ids of all images, as an Arrow array, which takes a fraction of a list's memory, and their regions."""
+def _ids_and_counts(store: RegionStore, held_out: Collection[str]) -> tuple[Any, NDArray[np.int64]]:
+    """Return the ids of the images, as an Arrow array, which takes a fraction of a list's memory, and their regions."""
     import pyarrow as pa
 
-    ids = store.ids
+    ids = [image_id for image_id in store.ids if image_id not in held_out]
     return pa.array(ids, pa.string()), np.fromiter(map(store.count, ids), np.int64, len(ids))

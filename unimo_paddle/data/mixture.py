@@ -37,8 +37,8 @@ class Mixture:
         wrong = [f"{name} {weight}" for name, weight in weights.items() if not (0 <= weight < math.inf)]
         if wrong or not any(weights.values()):
             raise UserError(
-                f"weights of the kinds of data: {', '.join(wrong) or 'none is above 0'}; numbers from 0 up are wanted, "
-                f"at least one above 0"
+                f"data.weight, texts.weight, images.weight: {', '.join(wrong) or 'none is above 0'}; numbers from 0 up "
+                f"are wanted, at least one above 0"
             )
         used = {name: stream for name, (stream, _) in streams.items() if weights[name] > 0}
         self._names, self._streams = list(used), list(used.values())

@@ -34,20 +34,25 @@ class BatchPlan:
     sizes: int32 [N] or [N, P], rows of each example before padding, or of each of its P parts that are padded apart
     (image and text), at least 1.  rows: of a batch, padding counted.  multiple: each batch has a multiple of so many
     examples; `left_out` examples, fewer than that, are missing in each epoch, others each time.  batches: of an epoch.
-    Of the last epoch that was asked for, 8 bytes an example are held.
+    setting: what gives the rows, for messages.  Of the last epoch that was asked for, 8 bytes an example are held.
     Raises UserError when the largest example does not fit the budget `multiple` times, or there are too few examples.
     """
 
-    def __init__(self, sizes: NDArray[np.int32], rows: int, multiple: int, seed: int) -> None:
+    def __init__(
+        self, sizes: NDArray[np.int32], rows: int, multiple: int, seed: int, setting: str = "rows"
+    ) -> None:
         sizes = sizes.reshape(len(sizes), -1)
         if len(sizes) < multiple:
-            raise UserError(f"there are {len(sizes)} examples; a batch needs a multiple of {multiple}")
+            raise UserError(
+                f"there are {len(sizes)} examples for batches of {setting}, which come in multiples of {multiple}: "
+                f"lower data.multiple"
+            )
         assert sizes.min() >= 1, f"an example has {sizes.min()} rows"
         largest = int(sizes.max(axis=0).sum())
         if largest * multiple > rows:
             raise UserError(
-                f"a batch of {multiple} examples of the largest size, {largest} rows each, needs a budget of "
-                f"{largest * multiple} rows, not {rows}: allow more rows, or make the examples smaller"
+                f"{setting} is {rows}, but a batch of {multiple} examples (data.multiple) of the largest size, "
+                f"{largest} rows each, needs {largest * multiple}: raise it, or lower data.multiple"
             )
         self._sizes, self._seed, self.left_out = sizes, seed, len(sizes) % multiple
         self._bucket, caps = _buckets(sizes)
@@ -167,6 +172,7 @@ def require_shares(multiple: int, world: int, accumulate: int, what: str) -> Non
     """Raise UserError unless a batch of `multiple` examples can be shared out evenly."""
     if multiple % (world * accumulate):
         raise UserError(
-            f"batches of {what} are multiples of {multiple}, which cannot be shared out evenly to {world} processes "
-            f"with {accumulate} micro-batches each: choose a multiple of {world * accumulate}"
+            f"batches of {what} are multiples of {multiple} (data.multiple), which cannot be shared out evenly to "
+            f"{world} processes with {accumulate} micro-batches each (train.accumulate): set data.multiple to a multiple of "
+            f"{world * accumulate}"
         )

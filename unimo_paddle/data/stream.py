@@ -86,7 +86,7 @@ class PairStream:
         self._store, self._tokenizer, self._settings, self._seed = store, tokenizer, settings, seed
         tokens = _token_counts(self._pairs, tokenizer, settings.max_tokens)
         sizes = np.stack([np.minimum(counts, settings.max_regions) + 1, tokens], axis=1)
-        self.plan = BatchPlan(sizes.astype(np.int32), settings.rows, settings.multiple, seed)
+        self.plan = BatchPlan(sizes.astype(np.int32), settings.rows, settings.multiple, seed, "data.rows")
         self._rank, self._world = rank, world
 
     def batch(self, step: int) -> Batch:

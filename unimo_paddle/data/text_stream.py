@@ -91,7 +91,7 @@ class TextStream:
             places = [divmod(first + i, self.packing.sequences) for i in range(some.start, some.stop)]
             pieces = [self.packing.sequence(*place) for place in places]
             rows = [self._row(*each, objective) for each in zip(places, pieces, strict=True)]
-            ids += ["{}:{}-{}".format(*found[0]) for found in pieces]
+            ids += ["document {}, tokens {}-{}".format(*found[0]) for found in pieces]
             sequences = pad([], [row.hidden.text for row in rows], [row.pattern for row in rows])
             labels = language_labels([row.hidden for row in rows], sequences.token_ids.shape[1])
             parts.append(LanguagePart(objective, sequences, labels))
@@ -134,7 +134,7 @@ def _batch_sequences(settings: TextSettings) -> int:
     count = settings.rows // settings.max_tokens // settings.multiple * settings.multiple
     if count == 0:
         raise UserError(
-            f"a budget of {settings.rows} rows of text has no room for {settings.multiple} sequences of "
+            f"texts.rows is {settings.rows}, which has no room for {settings.multiple} sequences of "
             f"{settings.max_tokens} tokens: allow at least {settings.multiple * settings.max_tokens} rows, or make the "
             f"sequences shorter"
         )

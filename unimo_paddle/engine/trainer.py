@@ -255,8 +255,8 @@ class Trainer:
         kind = f" ({batch.kind})" if batch else ""
         raise UserError(
             f"step {step + 1}{kind} is not finite {reason}" + (f"; examples: {shown}" if shown else "") + ". It was "
-            f"not made; the last checkpoint stands. See where it comes from: tools/train.py --replay {kept}; then mend "
-            f"these examples, or lower optimizer.peak_lr and start with --restart"
+            f"not made; the last checkpoint stands. See where it comes from: tools/train.py -c {kept}/config.yaml "
+            f"--replay {kept}; then mend these examples, or lower optimizer.peak_lr and start with --restart"
         )
 
 

@@ -30,11 +30,11 @@ def run(run: PretrainRun, make_trial: Callable[[Path], trial.Trial]) -> int:
     if not failed_ranks(findings):
         findings += _try(run, make_trial)
     failed = failed_ranks(findings)
-    _tell(findings, failed)
+    _tell(findings, failed, "so far ok; checksums of all data follow")
     if failed or local_rank():
         return 1 if failed else 0
     compared = stores.checksums(run)
-    _tell(compared, [rank()] if has_failed(compared) else [])
+    _tell(compared, [rank()] if has_failed(compared) else [], "preflight: ok")
     return 1 if has_failed(compared) else 0
 
 
@@ -63,16 +63,16 @@ def _try(run: PretrainRun, make_trial: Callable[[Path], trial.Trial]) -> list[Fi
             remedy = "mend what it says; when memory is full: raise train.accumulate or set model.recompute=true"
             found = Finding(FAIL, "a step", told[-1], remedy)
     if world_size() > 1:
-        _tell([found], [rank()])
+        _tell([found], [rank()], "")
         raise SystemExit(1)
     return [found]
 
 
-def _tell(findings: Sequence[Finding], failed: Sequence[int]) -> None:
+def _tell(findings: Sequence[Finding], failed: Sequence[int], verdict_if_ok: str) -> None:
     shown = findings if rank() == 0 else [one for one in findings if one.remedy]
     for line in verdict(shown):
         say(line)
     if failed and world_size() > 1:
         say(f"failed on processes {', '.join(map(str, failed))}: their logs say why")
     if rank() == 0:
-        say("preflight: FAIL" if failed else "preflight: ok")
+        say("preflight: FAIL" if failed else verdict_if_ok)

@@ -159,9 +159,6 @@ def _passes(one: Usual, run: PretrainRun, known: DataSizes) -> str:
 def _memory_lines(run: PretrainRun, known: DataSizes) -> list[str]:
     accumulate = run.train.accumulate
     worlds = [gpus for gpus in GPUS if run.data.multiple % (gpus * accumulate) == 0]
-    if not worlds:
-        return [f"memory: data.multiple, {run.data.multiple}, cannot be shared out to {accumulate} micro-batches "
-                "(train.accumulate): choose a multiple of the number of GPUs times train.accumulate"]  # fmt: skip
     header = ("GPUs", "weights", "gradients", "Adam", "largest part", "recomputed", "needed", *CARDS)
     lines = [
         f"memory per GPU, an estimate, with train.accumulate {accumulate}; the last columns: the train.accumulate from "
