@@ -173,6 +173,6 @@ def require_shares(multiple: int, world: int, accumulate: int, what: str) -> Non
     if multiple % (world * accumulate):
         raise UserError(
             f"batches of {what} are multiples of {multiple} (data.multiple), which cannot be shared out evenly to "
-            f"{world} processes with {accumulate} micro-batches each (train.accumulate): set data.multiple to a multiple "
+            f"{world} processes with {accumulate} micro-batches each (train.accumulate): make it a multiple "
             f"of {world * accumulate}"
         )
