@@ -225,7 +225,7 @@ def test_the_plan_counts_what_a_step_encodes(
 ) -> None:
     run = load_run(
         CONFIG,
-        [f"data.positives={POSITIVES}", f"data.negatives={NEGATIVES}", "images.regions=null"]
+        [f"data.positives={POSITIVES}", f"data.negatives={NEGATIVES}", "images.regions=null", "texts.tokens=null"]
         + [f"data.retrieved_images={retrieved[0]}", f"data.retrieved_texts={retrieved[1]}"]
         + [f"objectives.{name}={float(name in wanted)}" for name in ALL],
     )
