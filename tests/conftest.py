@@ -11,7 +11,19 @@ import pytest
 
 from tests import mini_world
 from tests.mini_world import Done, World
+from unimo_paddle.errors import UserError
+from unimo_paddle.operators.build import build
 from unimo_paddle.region_shards import read_meta
+
+
+@pytest.fixture(scope="session")
+def native() -> Path:
+    """The operators of this machine, built once; without a compiler, or elsewhere than on Linux with MKL, tests
+    skip."""
+    try:
+        return build()
+    except UserError as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture(scope="session")
