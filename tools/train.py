@@ -34,13 +34,12 @@ def main(words: list[str]) -> int:
                        help="auto (default): from the newest sound checkpoint, from the start without one; "
                             "or from one of this run's checkpoints, later ones are moved aside")  # fmt: skip
     start.add_argument("--restart", action="store_true", help="anew; an earlier run in this folder is moved aside")
-    instead = parser.add_mutually_exclusive_group()
-    instead.add_argument("--dry-run", action="store_true",
-                         help="print parameters, memory, batch and step plan; needs no data")  # fmt: skip
-    instead.add_argument("--preflight", action="store_true",
-                         help="check machine, data, a step of each kind; under fleetrun on every node")  # fmt: skip
-    instead.add_argument("--replay", type=path, metavar="DIR",
-                         help="make again a step that failed with numbers that are not finite")  # fmt: skip
+    start.add_argument("--dry-run", action="store_true",
+                       help="print parameters, memory, batch and step plan; needs no data")  # fmt: skip
+    start.add_argument("--preflight", action="store_true",
+                       help="check machine, data, a step of each kind; under fleetrun on every node")  # fmt: skip
+    start.add_argument("--replay", type=path, metavar="DIR",
+                       help="make again a step that failed with numbers that are not finite")  # fmt: skip
     args = parser.parse_args(words)
     run = load_run(args.config, args.override)
     say(f"{args.config}: {run.kind}, {run.train.steps:,} steps, output in {run.output.directory}")

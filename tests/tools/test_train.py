@@ -82,6 +82,7 @@ def test_preflight_of_a_run_that_can_start(world: World, tmp_path: Path) -> None
     [
         (["--preflight", "--dry-run"], ["not allowed with argument"]),
         (["--restart", "--resume", "auto"], ["not allowed with argument"]),
+        (["--dry-run", "--restart"], ["not allowed with argument"]),
         (["--resume", ""], ["--resume: the path is empty"]),
         (["--replay", "nowhere"], ["nowhere holds no step.json", "RUN/failed-step-NUMBER"]),
         (["--resume", "nowhere"], ["nowhere is no checkpoint of the run in", "step-000000"]),
