@@ -50,7 +50,7 @@ def cases() -> dict[str, tuple[Run, Run]]:
 
     return {
         "whole layer": both(lambda layer: layer(x, bias)),
-        "attention, with the products of q, k, v": both(lambda layer: layer.attend(x, bias)),
+        "attention, with the products of q, k, v": both(lambda layer: layer.attend(x, x, bias)),
         "GELU, with the product": both(lambda layer: layer.widen(x)),
         "dropout, residual, norm, with the product": both(
             lambda layer: layer.join(wide, layer.ffn_out, x, layer.ffn_norm)

@@ -80,7 +80,8 @@ def take_steps(run: PretrainRun, kind: str, count: int) -> int:
             paddle.add_n([term.sum for term in work.losses(part).values()]).backward()
         lacking = sum(4 * int(p.size) for p in network.parameters() if p.grad is None)
         adam.step(1e-4)
-    state = memory.state_bytes(sizes.all_parameters(shape), run.precision, run.parallel, 1).total
+    parameters = sizes.all_parameters(shape), sizes.layered_parameters(shape), shape.layers
+    state = memory.state_bytes(*parameters, run.precision, run.parallel, 1).total
     largest = max(memory.part_bytes(part, shape, memory.numbers_of(run)).peak for part in parts)
     return state - lacking + largest + sum(array_bytes(part) for part in parts)
 

@@ -6,7 +6,7 @@ RoBERTa-base's shape, 8 x 128 tokens of which every seventh is to be guessed, fl
 Four programs, each a process of its own, sleep until it is their turn (A B C D, A B C D, ..):
 
     native   this toolkit, model.operators native        plain    the same, Paddle's own operators
-    torch    transformers' encoder, the same work with the same threads and allocator, fused AdamW
+    torch    transformers' layers, the same work with the same threads and allocator, fused AdamW
     untuned  RobertaForMaskedLM as one would write it at first: logits everywhere, nothing set
 
 All four need 14 GB of memory together. A turn during which other processes had more than 5 % of the cores is marked and
@@ -93,13 +93,14 @@ def busy_seconds() -> float:
 def step_flops() -> float:
     """Return the floating-point operations of one step's matrix products, 2 a multiplication with its addition.
 
-    Linears 12 H^2 a layer and token, attention 2 S H more, the head H^2 + V H a labelled token; the backward pass
-    costs twice the forward pass.
+    Linears 12 H^2 a layer and token, attention 2 S H more; in the last layer 2 H^2 a token, and the rest, like the
+    head's H^2 + V H, a labelled token; the backward pass costs twice the forward pass.
     """
     width, layers, positions = SHAPE["width"], SHAPE["layers"], SHAPE["tokens"]
     labelled = -(-TOKENS // SHAPE["stride"])
-    encoder = TOKENS * layers * (12 * width**2 + 2 * positions * width)
-    return 3 * 2.0 * (encoder + labelled * (width**2 + SHAPE["vocab"] * width))
+    whole = TOKENS * (layers - 1) * (12 * width**2 + 2 * positions * width)
+    last = TOKENS * 2 * width**2 + labelled * (10 * width**2 + 2 * positions * width)
+    return 3 * 2.0 * (whole + last + labelled * (width**2 + SHAPE["vocab"] * width))
 
 
 def product_rate() -> float:
@@ -143,7 +144,7 @@ def our_step(operators: str) -> Callable[[], float]:
     import paddle
 
     from unimo_paddle.engine.optimizer import Adam
-    from unimo_paddle.model.inputs import Inputs
+    from unimo_paddle.model.inputs import Inputs, to_read
     from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
     from unimo_paddle.objectives import language
 
@@ -156,13 +157,13 @@ def our_step(operators: str) -> Callable[[], float]:
     nothing, positions = np.zeros(size, np.int32), np.tile(np.arange(2, SHAPE["tokens"] + 2), (SHAPE["batch"], 1))
     no_image = [np.zeros((SHAPE["batch"], 0, width), np.float32) for width in (4, 5)]
     seqs = Inputs(*map(paddle.to_tensor, (*no_image, ids, positions, nothing, nothing, nothing.astype(bool))))
-    rows = paddle.arange(0, TOKENS, SHAPE["stride"])
-    targets = paddle.gather(seqs.token_ids.reshape([-1]), rows)
+    rows = np.arange(0, TOKENS, SHAPE["stride"])
+    targets = paddle.to_tensor(ids.reshape(-1)[rows])
     model.train()
 
     def step() -> float:
         begun = time.perf_counter()
-        logits = model.language_logits(model(seqs), rows)
+        logits = model.language_logits(model(seqs, to_read(seqs, text=rows)))
         language.cross_entropy(logits, targets).mean().backward()
         optimizer.step(1e-4)
         return time.perf_counter() - begun

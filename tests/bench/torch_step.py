@@ -1,7 +1,7 @@
 """A training step in PyTorch, for `make bench`: run by step_speed.py with the Python of .venv-slow, never imported.
 
-tuned: transformers' RobertaModel and a head at the labelled positions only, the optimizer fused: the same work as ours.
-plain: RobertaForMaskedLM as one would write it at first, logits everywhere.
+tuned: the same work as ours, with transformers' modules: the head at the labelled positions only, the last layer for
+their rows alone, the optimizer fused.  plain: RobertaForMaskedLM as one would write it at first, logits everywhere.
 
 Answers each line of standard input, a number of steps, with one line: the seconds of each step as a JSON list.
 """
@@ -36,12 +36,41 @@ def make_batch(shape):
     return ids, torch.ones(size, dtype=torch.int64), labels
 
 
-def labelled_loss(model, ids, mask, labels):
-    """Return the mean cross-entropy, with logits at the labelled positions only."""
-    hidden = model.roberta(ids, attention_mask=mask).last_hidden_state
+def labelled_loss(model, ids, labels):
+    """Return the mean cross-entropy, with states of the last layer and logits at the labelled positions only."""
     rows = (labels.view(-1) != -100).nonzero().squeeze(1)
-    logits = model.lm_head(hidden.view(-1, hidden.shape[2])[rows])
+    hidden = model.roberta.embeddings(input_ids=ids)
+    *lower, last = model.roberta.encoder.layer
+    for layer in lower:
+        hidden = layer(hidden)
+    logits = model.lm_head(last_states(last, hidden, *readers_and_places(rows, *ids.shape)))
     return nn.functional.cross_entropy(logits, labels.view(-1)[rows])
+
+
+def last_states(layer, hidden, readers, places):
+    """Return the layer's states of some rows alone, [N, H], as ours does (EncoderLayer.forward in model/layers.py)."""
+    attention, (batch, _, width) = layer.attention.self, hidden.shape
+    asked = hidden.view(-1, width).index_select(0, readers)
+    query, key, value = (
+        part(x).view(batch, -1, attention.num_attention_heads, attention.attention_head_size).transpose(1, 2)
+        for part, x in ((attention.query, asked), (attention.key, hidden), (attention.value, hidden))
+    )
+    rate = attention.dropout.p if layer.training else 0.0
+    mixed = nn.functional.scaled_dot_product_attention(query, key, value, dropout_p=rate)
+    mixed = mixed.transpose(1, 2).reshape(-1, width).index_select(0, places)
+    return layer.feed_forward_chunk(layer.attention.output(mixed, asked.index_select(0, places)))
+
+
+def readers_and_places(rows, batch, tokens):
+    """Return flat indices of as many rows of each sequence, the first where it has fewer, and the places of `rows`,
+    sorted flat indices, among them (to_read in model/inputs.py)."""
+    sequence = rows // tokens
+    counts = torch.bincount(sequence, minlength=batch)
+    most = int(counts.max())
+    places = sequence * most + torch.arange(len(rows)) - (counts.cumsum(0) - counts)[sequence]
+    readers = (torch.arange(batch) * tokens).repeat_interleave(most)
+    readers[places] = rows
+    return readers, places
 
 
 def main():
@@ -55,7 +84,7 @@ def main():
     def step():
         begun = time.perf_counter()
         ids, mask, labels = batch
-        loss = labelled_loss(model, *batch) if tuned else model(ids, attention_mask=mask, labels=labels).loss
+        loss = labelled_loss(model, ids, labels) if tuned else model(ids, attention_mask=mask, labels=labels).loss
         loss.backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()

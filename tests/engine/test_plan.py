@@ -10,11 +10,11 @@ import pytest
 from tests.engine.full_examples import full_examples
 from unimo_paddle.build.pretraining import pair_settings
 from unimo_paddle.config import load_run
-from unimo_paddle.data.batch import Sequences, sequences_of
+from unimo_paddle.data.batch import LanguageLabels, LanguagePart, Sequences, VisualLabels, VisualPart, sequences_of
 from unimo_paddle.data.examples import make_parts
 from unimo_paddle.engine.plan import DataSizes, cards, describe, memory, report, sizes, steps
 from unimo_paddle.engine.plan.table import table
-from unimo_paddle.model.flops import Cost, part_cost
+from unimo_paddle.model.flops import Cost, RowsRead, part_cost, rows_read
 from unimo_paddle.model.model_folder import ModelSizes
 from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
 from unimo_paddle.tasks.pretraining import Pretraining
@@ -92,11 +92,12 @@ def test_epochs_and_days_by_hand():
 
 
 def test_a_usual_step_costs_what_its_parts_cost():
-    """A text of 8 tokens, 2 labelled: 8 rows, 24 H^2 each and 4 S H of attention; the head 2 H (H + V) a label."""
+    """A text of 8 tokens, 2 labelled: in the one layer 8 rows of key and value, 4 H^2, 2 of the rest, 20 H^2, and of
+    attention, 4 S H; the head 2 H (H + V) a label."""
     run = tiny("texts.tokens=somewhere", "texts.rows=32", "texts.max_tokens=8", "data.weight=0", "objectives.seq2seq=0",
                "masking.span_rate=0.25")  # fmt: skip
     one = report.usual_steps(run, DataSizes())[0]
-    forward = 4 * (8 * (24 * 16 + 4 * 8 * 4) + 2 * 2 * 4 * (4 + 10))
+    forward = 4 * (8 * 4 * 16 + 2 * (20 * 16 + 4 * 8 * 4) + 2 * 2 * 4 * (4 + 10))
     assert one.cost == Cost(32, 32, 3.0 * forward) and (one.share, one.examples, one.rows) == (1.0, 4, 8)
 
 
@@ -147,23 +148,26 @@ def test_only_what_has_a_weight_is_encoded(off, times):
 @pytest.mark.parametrize("dropout", [0.0, 0.1])
 @pytest.mark.parametrize(("regions", "tokens"), [(20, 60), (0, 80), (40, 0)])
 def test_kept_bytes_are_what_a_forward_pass_keeps(dropout, regions, tokens):
-    """Paddle's own count of allocated bytes, before and after a forward pass."""
+    """Paddle's own count of allocated bytes, before and after a forward pass of which some rows are read."""
     from paddle.base.core import host_memory_stat_current_value
 
-    from unimo_paddle.model.inputs import to_tensors
+    from unimo_paddle.model.inputs import to_read, to_tensors
 
     model = Unimo(50, 96, 3, 4, 64, 100, dropout, dropout)
     numbers = replace(FLOAT32, dropout=dropout > 0, attention_dropout=dropout > 0)
     batch = random_sequences(8, regions, tokens)
+    rows = np.arange(0, 8 * (tokens or regions), 6)
+    part = LanguagePart("bidirectional", batch, LanguageLabels(rows, rows)) if tokens else VisualPart(
+        batch, VisualLabels(rows, rows, rows))  # fmt: skip
     gc.collect()
     before = host_memory_stat_current_value("Allocated", 0)
-    states = model(to_tensors(batch))
+    states = model(to_tensors(batch), to_read(batch, **{"text" if tokens else "image": rows}))
     loss = states.text.sum() + states.image.sum()
     del states
     gc.collect()
     kept = host_memory_stat_current_value("Allocated", 0) - before
     assert float(loss) == float(loss)
-    assert kept == pytest.approx(memory.encoder_bytes(batch, SMALL, numbers).kept, rel=0.03)
+    assert kept == pytest.approx(memory.encoder_bytes(batch, rows_read(part, batch), SMALL, numbers).kept, rel=0.03)
 
 
 def random_sequences(batch, regions, tokens):
@@ -195,19 +199,26 @@ def test_kept_bytes_of_a_contrast():
     assert terms and kept == pytest.approx(memory.part_bytes(contrast, sizes.sizes_of(run), FLOAT32).kept, rel=0.03)
 
 
-def test_a_layer_by_hand():
+def test_layers_by_hand():
     """2 texts of 8: 16 rows, 2 heads. 14 H + 2 H floats and 2 H bytes a row; 8 read: two softmaxes and a byte each.
-    On the way back three planes of 16 less 5 H are more than 5 H."""
-    batch = random_sequences(2, 0, 8)
+    On the way back three planes of 16 less 5 H are more than 5 H. Of the last layer 5 rows are read, up to 3 of a text:
+    2 x 3 ask."""
+    batch, read = random_sequences(2, 0, 8), RowsRead(3, 5)
     shape = replace(SMALL, width=4, layers=3, heads=2)
-    row = 4 * (16 * 4 + 2) + 2 * 8 * 9
+    row, softmax = 4 * (16 * 4 + 2), 2 * 8 * 9
     first = 4 * (4 + 1) + 4 * 4  # the first input with its dropout, the sum under the norm of words
-    assert memory.encoder_bytes(batch, shape, FLOAT32) == memory.Kept(16 * (3 * row + first), 16 * 28 * 4)
-    twice = memory.encoder_bytes(batch, shape, replace(FLOAT32, recompute=True))
-    assert twice.kept == 16 * (3 * 4 * 4 + first + 2 * 8 * 4) and twice.passing == 16 * (row + 28 * 4)
-    half = memory.encoder_bytes(batch, shape, replace(FLOAT32, half=True))
-    row, first = 4 * (14 * 2 + 2 * 4 + 2) + 2 * 8 * 7, 4 * (2 + 1) + 4 * 4
-    assert half.kept == 16 * (3 * row + first)
+    last = 2 * 4 * 4 * (16 + 6) + 5 * 4 * (13 * 4 + 2) + 6 * softmax
+    made = memory.encoder_bytes(batch, read, shape, FLOAT32)
+    # Passing: three planes of 6 x 16; the mask, 16 x 16; those of 16 x 16 less 5 H when the last layer is gone.
+    passing = max(4 * 6 * 48, 4 * 16 * 16, 16 * 28 * 4 - last)
+    assert made == memory.Kept(16 * (2 * (row + softmax) + first) + last, passing)
+    twice = memory.encoder_bytes(batch, read, shape, replace(FLOAT32, recompute=True))
+    assert twice.kept == 16 * (3 * 4 * 4 + first) + (16 + 6) * 2 * 8 * 4
+    assert twice.passing == 16 * (row + softmax + 28 * 4)
+    half = memory.encoder_bytes(batch, read, shape, replace(FLOAT32, half=True))
+    row, softmax, first = 4 * (14 * 2 + 2 * 4 + 2), 2 * 8 * 7, 4 * (2 + 1) + 4 * 4
+    last = 2 * 4 * 2 * (16 + 6) + 5 * 4 * (11 * 2 + 2 * 4 + 2) + 6 * softmax
+    assert half.kept == 16 * (2 * (row + softmax) + first) + last
 
 
 def test_logits_and_regions_by_hand():

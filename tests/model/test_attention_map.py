@@ -30,7 +30,7 @@ def test_the_layers_own_mixture_is_these_weights_times_the_values(small):
     x, bias = paddle.to_tensor(rng.normal(size=(2, 5, 8))), paddle.zeros([2, 2, 5, 5], "float64")
     mixed = attention_weights(layer, x, bias) @ layer.split_heads(layer.value(x))
     expected = mixed.transpose([0, 2, 1, 3]).reshape([2, 5, 8]).numpy()
-    np.testing.assert_allclose(layer.attend(x, bias).numpy(), expected, atol=1e-12)
+    np.testing.assert_allclose(layer.attend(x, x, bias).numpy(), expected, atol=1e-12)
 
 
 def test_nothing_stays_behind_in_the_model(make_model, batch):

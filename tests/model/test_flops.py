@@ -72,20 +72,25 @@ def test_three_times_every_product_of_the_forward(monkeypatch, work, batch):
 
 
 def test_by_hand():
-    """Width 2, one layer, D 3, V 7, C 4: one image of 2 rows with a text of 3 tokens, one of the two texts padded."""
+    """Width 2, two layers, D 3, V 7, C 4: one image of 2 rows with a text of 3 tokens, one of the two texts padded.
+    Of the first text two words are read, of the second one: 2 x 2 rows ask in the last layer, 3 go through it."""
     image = ImageRow(*(np.ones((2, n), np.float32) for n in (3, 5, 4, 4)))
     texts = [TextRow(np.full(n, 5), np.arange(2, n + 2), np.ones(n, bool)) for n in (3, 1)]
     sequences = pad([image, image], texts, [bidirectional(2, 3), bidirectional(2, 1)])
-    sizes = ModelSizes(7, 2, 1, 1, 40, 3, 4)
+    sizes = ModelSizes(7, 2, 2, 1, 40, 3, 4)
     embedding = 2 * (2 * 2 * 3 * 2 + 2 * 2 * 5 * 2)  # 4 rows of 3 and of 5 numbers to 2
     linears = 2 * 10 * (4 * 2 * 2 + 2 * 2 * 8)  # 10 rows: 4 products 2 x 2, then 2 x 8 and 8 x 2
     attention = 2 * 2 * (5 * 5 * 2) * 2  # 2 sequences: 5 x 2 by 2 x 5, and 5 x 5 by 5 x 2
-    encoder = embedding + linears + attention
+    last = 2 * (10 * 2 * 2 * 2 + 4 * 2 * 2) + 2 * 2 * (2 * 5 * 2) * 2 + 2 * 3 * (2 * 2 + 2 * 2 * 8)
+    encoder = embedding + linears + attention + last
     labels = LanguageLabels(np.array([1, 2, 3]), np.array([5, 5, 5]))
     head = 2 * 3 * (2 * 2 + 2 * 7)
     part = LanguagePart("bidirectional", sequences, labels)
     assert part_cost(part, sizes) == Cost(tokens=8, rows=10, flops=3.0 * (encoder + head))
     visual = VisualPart(sequences, type("Labels", (), {"rows": np.array([1])})())
+    # one region: one row of each sequence, one in all
+    last -= 2 * 2 * 2 * 2 + 2 * 2 * (5 * 2) * 2 + 2 * 2 * (2 * 2 + 2 * 2 * 8)
+    encoder = embedding + linears + attention + last
     assert part_cost(visual, sizes).flops == 3 * (encoder + 2 * (2 * 3 + 2 * 4))
 
 

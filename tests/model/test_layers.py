@@ -32,7 +32,8 @@ def test_attention_equals_the_oracle(heads, doubles):
     reads = rng.random((3, 5, 5)) < 0.5
     reads[:, :, 0] = True
     bias = additive_bias(paddle.to_tensor(reads[:, None]), heads, paddle.float64)
-    result = layer.attend(paddle.to_tensor(x), bias).numpy()
+    states = paddle.to_tensor(x)
+    result = layer.attend(states, states, bias).numpy()
     for b in range(3):
         parts = [x[b] @ part.weight.numpy() + part.bias.numpy() for part in (layer.query, layer.key, layer.value)]
         np.testing.assert_allclose(result[b], oracle.attend(*parts, reads[b], heads), atol=1e-12)

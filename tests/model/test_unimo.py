@@ -8,6 +8,8 @@ import pytest
 
 from tests.reference import transformer as oracle
 from unimo_paddle.data import patterns
+from unimo_paddle.model.inputs import to_read
+from unimo_paddle.model.layers import take_rows
 from unimo_paddle.model.unimo import Unimo, UnimoForPretraining, parameter_count
 from unimo_paddle.objectives import contrastive, language, visual
 
@@ -40,6 +42,30 @@ def test_absent_parts_have_no_rows(small):
     images = model(inputs_of([make_example(rng, 2, 0)], [patterns.bidirectional(2, 0)]))
     assert [list(texts.image.shape), list(texts.text.shape)] == [[1, 0, 8], [1, 3, 8]]
     assert [list(images.image.shape), list(images.text.shape)] == [[1, 2, 8], [1, 0, 8]]
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+@pytest.mark.parametrize(
+    ("image", "text"),
+    [([5, 0, 7], [14, 3, 1, 8, 9]), ([], [2, 0, 3]), ([[4], [0], [8]], [[5], [0], [10]]), ([2], []), ([], [])],
+)
+def test_rows_read_alone_are_those_of_all_states(small, make_model, layers, image, text):
+    """Slow oracle: all states of all layers, then the rows; gradients too."""
+    _, make_example, inputs_of = small
+    model, rng = make_model(layers=layers), np.random.default_rng(8)
+    inputs = inputs_of([make_example(rng, *size) for size in MIXED], [caption(*size) for size in MIXED])
+    image, text = (np.array(rows, np.int64) for rows in (image, text))
+    every, alone = model(inputs), model(inputs, to_read(inputs, image, text))
+    every = [take_rows(of, paddle.to_tensor(rows)) for of, rows in ((every.image, image), (every.text, text))]
+    found = []
+    for states in (every, [alone.image, alone.text]):
+        assert [part.shape for part in states] == [[*rows.shape, 8] for rows in (image, text)]
+        paddle.add_n([(part**3).sum() for part in states]).backward()
+        learnt = [p.grad.numpy() for p in model.encoder.parameters() if p.grad is not None]
+        found.append([*(part.numpy() for part in states), *learnt])
+        model.clear_gradients(False)
+    for wanted, got in zip(*found, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-10)
 
 
 def test_what_stands_in_the_padding_changes_nothing(make_model, batch):

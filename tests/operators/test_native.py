@@ -9,12 +9,15 @@ import paddle
 import pytest
 from scipy.special import erf
 
+from tests.tasks.small_batch import CLASSES, FEATURES, MASK, make_batch
 from unimo_paddle.errors import UserError
 from unimo_paddle.model.attention_mask import additive_bias
 from unimo_paddle.model.heads import LanguageHead
 from unimo_paddle.model.layers import encoder_layer, linear
+from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
 from unimo_paddle.operators import native as operators
 from unimo_paddle.operators.library import call
+from unimo_paddle.tasks.pretraining import Pretraining
 
 pytestmark = pytest.mark.usefixtures("native")
 WIDTH, HEADS = 24, 3
@@ -41,15 +44,16 @@ def twins(rate=0.0):
     return plain.train(), native.train()
 
 
-def masks(rng, batch, positions, heads):
-    reads = rng.random((batch, 1, positions, positions)) < 0.6
+def masks(rng, batch, readers, heads, positions=None):
+    reads = rng.random((batch, 1, readers, positions or readers)) < 0.6
     reads[..., 0] = True
     return additive_bias(paddle.to_tensor(reads), heads, paddle.float32)
 
 
 def same(one, other):
     """Equal within 1e-5 of the largest number."""
-    np.testing.assert_allclose(one.numpy(), other.numpy(), rtol=0, atol=1e-5 * max(1.0, float(other.abs().max())))
+    one, other = one.numpy(), other.numpy()
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-5 * np.abs(other).max(initial=1.0))
 
 
 @pytest.mark.parametrize("batch, positions", [(1, 1), (3, 17), (2, 50)])
@@ -65,6 +69,21 @@ def test_a_layer_and_all_its_gradients_equal_plain_paddle(batch, positions):
     (plain_out, plain_grads), (native_out, native_grads) = results
     same(native_out, plain_out)
     for ours, theirs in zip(native_grads, plain_grads, strict=True):
+        same(ours, theirs)
+
+
+@pytest.mark.parametrize("readers, places", [(1, 0), (1, 2), (5, 7)])
+def test_a_layer_of_some_rows_equals_plain_paddle(readers, places):
+    rng = np.random.default_rng(13)
+    plain, native = twins()
+    x, weights, bias = tensor(rng, 2, 17, WIDTH), tensor(rng, places, WIDTH), masks(rng, 2, readers, HEADS, 17)
+    rows = [paddle.to_tensor(rng.integers(0, most, shape)) for most, shape in (
+        (2 * 17, (2, readers)), (2 * readers, places))]  # fmt: skip
+    results = []
+    for layer in (plain, native):
+        out = layer(x, bias, *rows)
+        results.append((out, *paddle.grad(out, [x, *layer.parameters()], weights)))
+    for ours, theirs in zip(*reversed(results), strict=True):
         same(ours, theirs)
 
 
@@ -87,6 +106,56 @@ def test_gelu_and_its_slope_equal_their_definitions_in_both_tails():
     below = 0.5 * (1 + erf(u / np.sqrt(2)))
     np.testing.assert_allclose(made.numpy(), u * below, rtol=0, atol=1.5e-6)
     np.testing.assert_allclose(slope, below + u * np.exp(-u * u / 2) / np.sqrt(2 * np.pi), rtol=0, atol=1e-6)
+
+
+def test_a_layer_norm_equals_the_plain_one():
+    rng = np.random.default_rng(14)
+    norm, x, weights = randomise(paddle.nn.LayerNorm(WIDTH)), tensor(rng, 3, 5, WIDTH), tensor(rng, 3, 5, WIDTH)
+    results = []
+    for out in (norm(x), operators.layer_norm(x, norm)):
+        results.append((out, *paddle.grad(out, [x, *norm.parameters()], weights)))
+    for theirs, ours in zip(*results, strict=True):
+        same(ours, theirs)
+
+
+@pytest.mark.parametrize("reads", [True, False])
+def test_a_table_read_twice_gets_the_gradient_of_both(reads):
+    """reads: whether the table is used again; a row that comes twice counts twice."""
+    rng = np.random.default_rng(15)
+    table, hidden, ids = tensor(rng, 9, 4), tensor(rng, 3, 4), paddle.to_tensor([[1, 8, 1], [0, 1, 5]])
+    weights, results = tensor(rng, 2, 3, 4), []
+    for rows, again in ((paddle.nn.functional.embedding(ids, table), table), operators.tied_words(table, ids)):
+        loss = (rows * weights).sum()
+        if reads:
+            loss = loss + (paddle.matmul(hidden, again, transpose_y=True) ** 2).sum()
+        loss.backward()
+        results.append((rows, table.grad.clone()))
+        table.clear_gradient(False)
+    for theirs, ours in zip(*results, strict=True):
+        same(ours, theirs)
+
+
+def test_a_model_learns_as_the_plain_one():
+    """The whole step of a language part, in training mode: the same losses, and gradients of all parameters."""
+    plain, native = (
+        UnimoForPretraining(Unimo(MASK + 1, 16, 3, 2, FEATURES, 64, 0.0, 0.0, operators=kind), CLASSES).train()
+        for kind in ("plain", "native")
+    )
+    randomise(plain)
+    native.set_state_dict(plain.state_dict())
+    found = []
+    for part in make_batch("seq2seq").parts:
+        for model in (plain, native):
+            terms = Pretraining(model, make_batch, 0.5).losses(part)
+            paddle.add_n([term.sum for term in terms.values()]).backward()
+            found.append({name: p.grad.numpy() for name, p in model.named_parameters() if p.grad is not None})
+            found[-1] |= {name: term.sum.numpy() for name, term in terms.items()}
+            model.clear_gradients(False)
+        theirs, ours = found.pop(), found.pop()
+        assert theirs.keys() == ours.keys() and len(ours) > 50
+        for name, array in theirs.items():
+            scale = np.abs(array).max(initial=1.0)
+            np.testing.assert_allclose(ours[name], array, rtol=0, atol=2e-5 * scale, err_msg=name)
 
 
 def test_a_language_head_equals_the_plain_one():
@@ -150,7 +219,7 @@ def kept_weights(rate, positions=64, heads=2, batch=3):
     for part, weight in zip(parts, (0.0, 0.0, 1.0), strict=True):
         part.weight.set_value(paddle.eye(width) * weight)
     x = paddle.tile(paddle.eye(positions), [1, heads]).expand([batch, positions, width])
-    mixed = operators.attention(x, tuple(parts), paddle.zeros([batch, 1, positions, positions]), heads, rate)
+    mixed = operators.attention(x, x, tuple(parts), paddle.zeros([batch, 1, positions, positions]), heads, rate)
     return mixed.numpy().reshape(batch, positions, heads, positions) * positions
 
 
@@ -175,6 +244,17 @@ def test_dropout_before_the_norm_is_of_the_rate():
     part.weight.set_value(paddle.eye(512))
     out = operators.residual_norm(paddle.ones([100, 512]), part, paddle.zeros([100, 512]), norm, 0.3).numpy()
     assert (out < 0).mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / out.size))
+
+
+def test_dropout_of_anything_is_of_the_rate_and_the_same_on_the_way_back():
+    paddle.seed(16)
+    x = paddle.ones([40, 512])
+    x.stop_gradient = False
+    out = operators.dropout(x, 0.3)
+    np.testing.assert_array_equal(paddle.grad(out, [x], paddle.ones_like(out))[0].numpy(), out.numpy())
+    assert np.unique(out.numpy().round(4)).tolist() == pytest.approx([0.0, 1 / 0.7], abs=1e-4)
+    assert (out.numpy() == 0).mean() == pytest.approx(0.3, abs=4 * np.sqrt(0.21 / 20480))
+    assert operators.dropout(x, 0.0) is x
 
 
 def test_the_backward_pass_drops_what_the_forward_pass_dropped():
@@ -212,6 +292,7 @@ def digest():
     for out in (
         call("bias_gelu", x, bias)[0],
         call("add_bias", x, bias)[0],
+        call("dropout", x + bias, seed, 0.2)[0],
         call("residual_norm", x, bias, rest, gamma, bias, seed, 0.2, 1e-5)[0],
         call("attention", *(3 * [x.reshape([2, 35, 40])]), *(3 * [bias]), paddle.zeros([2, 1, 35, 35]), seed,
                        5, 0.2)[0],

@@ -29,7 +29,7 @@ from unimo_paddle.config import load_run
 from unimo_paddle.data.batch import Batch, Candidates, Chunks, ContrastPart, Sequences, pad, pad_in_chunks
 from unimo_paddle.data.patterns import separate
 from unimo_paddle.engine.plan.steps import encodings
-from unimo_paddle.model.inputs import Inputs, to_tensors
+from unimo_paddle.model.inputs import Inputs, Read, to_tensors
 from unimo_paddle.model.unimo import States, Unimo, UnimoForPretraining
 from unimo_paddle.objectives.terms import LossTerm
 from unimo_paddle.tasks.pretraining import LANGUAGE, VISUAL, Pretraining, parts_for
@@ -267,7 +267,7 @@ class Scripted:
         self.scores = [paddle.to_tensor(some, stop_gradient=False) for some in (joint, images, texts)]
         self.poolers, self.match_head = self, lambda one, other: (one * other).squeeze(1)
 
-    def __call__(self, inputs: Inputs) -> States:
+    def __call__(self, inputs: Inputs, read: Read) -> States:
         size, regions, tokens = len(inputs.is_pad), inputs.features.shape[1], inputs.token_ids.shape[1]
         return States(paddle.zeros([size, regions, 1]), paddle.zeros([size, tokens, 1]))
 
@@ -321,8 +321,8 @@ def test_retrieved_rows_learn_and_fillers_do_not(model: UnimoForPretraining, mon
     embedded: list[paddle.Tensor] = []
     embed = model.encoder.embed
 
-    def keep(inputs: Inputs) -> paddle.Tensor:
-        embedded.append(embed(inputs))
+    def keep(*inputs: Any) -> paddle.Tensor:
+        embedded.append(embed(*inputs))
         embedded[-1].retain_grads()
         return embedded[-1]
 

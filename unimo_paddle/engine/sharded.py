@@ -134,18 +134,18 @@ class SharedLayers:
         for place in range(len(self._layers)):
             self._release(place)
 
-    def _apply_layer(self, layer: Callable[..., Tensor], x_BSH: Tensor, bias_BASS: Tensor) -> Tensor:
+    def _apply_layer(self, layer: Callable[..., Tensor], x_BSH: Tensor, *others: Tensor) -> Tensor:
         place = self._places[id(layer)]
         if paddle.is_grad_enabled() and not x_BSH.stop_gradient:
             x_BSH = _Mark.apply(x_BSH, partial(self._passed, place))
-        return self._apply(partial(self._run, place), x_BSH, bias_BASS)
+        return self._apply(partial(self._run, place), x_BSH, *others)
 
-    def _run(self, place: int, x_BSH: Tensor, bias_BASS: Tensor) -> Tensor:
+    def _run(self, place: int, *inputs: Tensor) -> Tensor:
         self._fetch(place)
-        y_BSH: Tensor = self._layers[place](x_BSH, bias_BASS)
+        states: Tensor = self._layers[place](*inputs)
         if not paddle.is_grad_enabled():  # else its backward pass follows, and _passed()
             self._release(place)
-        return y_BSH
+        return states
 
     def _passed(self, place: int) -> None:
         self._release(place)

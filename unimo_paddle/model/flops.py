@@ -1,9 +1,11 @@
 """What a part of a batch costs: rows, and the model FLOPs of its matrix products, counted from shapes alone.
 
-B sequences, R image rows, T tokens, S = R + T, H width, L layers, D feature width, V vocabulary, C classes; all at the
-padded length, for padding is multiplied too. A product of [m, k] and [k, n] counts 2 m k n. Forward:
+B sequences, R image rows, T tokens, S = R + T, Q and N rows read (RowsRead), H width, L layers, D feature width, V
+vocabulary, C classes; all at the padded length, for padding is multiplied too. A product of [m, k] and [k, n] counts
+2 m k n. Forward:
 
     an encoder layer       24 B S H^2 (query, key, value, output: 8; feed-forward of 4H: 16) + 4 B S^2 H (attention)
+    the last one           4 B S H^2 (key, value) + 2 B Q H^2 (query) + 4 B Q S H + 18 N H^2 (output, feed-forward)
     image embedding        2 B R H (D + 5); an image that several texts are read with is embedded once
     language head          2 M H (H + V), M labelled tokens, nowhere else
     region heads           2 K H (D + C), K labelled regions
@@ -18,6 +20,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from unimo_paddle.model.model_folder import LOCATION_WIDTH, ModelSizes
 
@@ -38,19 +42,41 @@ def part_cost(part: Part, sizes: ModelSizes) -> Cost:
     """Return what one part costs this rank."""
     from unimo_paddle.data.batch import sequences_of
 
-    read = sequences_of(part)
-    forward = sum(encoder_flops(sequences, sizes) for sequences in read) + head_flops(part, sizes)
-    rows = sum(sequences.is_pad.size for sequences in read)
-    return Cost(rows - sum(int(sequences.is_pad.sum()) for sequences in read), rows, 3.0 * forward)
+    encoded = sequences_of(part)
+    encoding = sum(encoder_flops(sequences, rows_read(part, sequences), sizes) for sequences in encoded)
+    rows = sum(sequences.is_pad.size for sequences in encoded)
+    tokens = rows - sum(int(sequences.is_pad.sum()) for sequences in encoded)
+    return Cost(tokens, rows, 3.0 * (encoding + head_flops(part, sizes)))
 
 
-def encoder_flops(sequences: Sequences, sizes: ModelSizes) -> int:
+@dataclass(frozen=True)
+class RowsRead:
+    """How many rows of the last layer are read (inputs.Read). most: Q, of one sequence; total: N, of all."""
+
+    most: int
+    total: int
+
+
+def rows_read(part: Part, sequences: Sequences) -> RowsRead:
+    """Return what is read of these sequences of a part: the labelled rows, or each [IMG] and [CLS] for the contrast."""
+    from unimo_paddle.data.batch import ContrastPart, LanguagePart
+
+    batch, regions, words = len(sequences.is_pad), sequences.features.shape[1], sequences.token_ids.shape[1]
+    if isinstance(part, ContrastPart):
+        most = (regions > 0) + (words > 0)
+        return RowsRead(most, most * batch)
+    of_sequence = np.bincount(part.labels.rows // (words if isinstance(part, LanguagePart) else regions))
+    return RowsRead(int(of_sequence.max(initial=1)), len(part.labels.rows))
+
+
+def encoder_flops(sequences: Sequences, read: RowsRead, sizes: ModelSizes) -> int:
     """Return the forward FLOPs of embedding and encoding."""
     width, (batch, length) = sizes.width, sequences.is_pad.shape
     images, regions = sequences.features.shape[:2]
     embedding = 2 * images * regions * width * ((sizes.feature_width or 0) + LOCATION_WIDTH)
     layer = 24 * batch * length * width**2 + 4 * batch * length**2 * width
-    return embedding + sizes.layers * layer
+    attention = 2 * batch * (2 * length + read.most) * width**2 + 4 * batch * read.most * length * width
+    return embedding + (sizes.layers - 1) * layer + attention + 18 * read.total * width**2
 
 
 def head_flops(part: Part, sizes: ModelSizes) -> int:

@@ -6,6 +6,7 @@ A heads, M labelled tokens, K labelled regions, V vocabulary, C region classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -16,17 +17,23 @@ from paddle import Tensor, nn
 from unimo_paddle.distributed import recomputed
 from unimo_paddle.model.attention_mask import additive_bias, attention_mask
 from unimo_paddle.model.heads import LanguageHead, MatchHead, Poolers, RegionClassifier, RegionRegression
-from unimo_paddle.model.inputs import Inputs
-from unimo_paddle.model.layers import embedding, encoder_layer, linear
+from unimo_paddle.model.inputs import Inputs, Read
+from unimo_paddle.model.layers import embedding, encoder_layer, linear, take_rows
 from unimo_paddle.model.model_folder import LOCATION_WIDTH, ModelSizes
+from unimo_paddle.operators import native
+
+ROLES, TURNS = 3, 16   # of a dialogue (release, section 5.2)
 
 
 @dataclass(frozen=True)
 class States:
-    """The last layer's hidden states, cut back into parts: image float [B, R, H], text float [B, T, H]."""
+    """The last layer's hidden states, cut back into parts: image float [B, R, H], text float [B, T, H]; or of the rows
+    that are read alone, [.., H] each, shaped as Read says. table: the word table that the language head is to read,
+    float [V, H], None for the encoder's own (native.tied_words)."""
 
     image: Tensor
     text: Tensor
+    table: Tensor | None = None
 
 
 class Unimo(nn.Layer):
@@ -57,6 +64,8 @@ class Unimo(nn.Layer):
         self.dropout = dropout
         self.word_embedding = embedding(vocab_size, width)
         self.position_embedding = embedding(max_positions, width)
+        self.role_embedding: nn.Embedding | None = None
+        self.turn_embedding: nn.Embedding | None = None
         self.text_norm = nn.LayerNorm(width)
         self.image_projection = linear(feature_width, width)
         self.location_projection = linear(LOCATION_WIDTH, width)
@@ -65,38 +74,62 @@ class Unimo(nn.Layer):
             [encoder_layer(width, heads, dropout, attention_dropout, operators) for _ in range(layers)]
         )
 
-    def forward(self, seqs: Inputs) -> States:
-        """Return the states of all rows; those of padded rows are finite and mean nothing."""
-        regions, tokens = seqs.features.shape[1], seqs.token_ids.shape[1]
-        x_BSH = self.embed(seqs)
+    def forward(self, seqs: Inputs, read: Read | None = None) -> States:
+        """Return the states of all rows, those of padded rows finite and without meaning; or of the rows read alone."""
+        words, table = self._tied_words(seqs)
+        x_BSH = self.embed(seqs, words)
         mask = attention_mask(seqs.reach, seqs.is_pad, seqs.group)
         # Native attention takes one plane for all heads.
-        bias_BASS = additive_bias(mask, self.heads if self.operators == "plain" else 1, x_BSH.dtype)
-        for layer in self.layers:
+        heads = self.heads if self.operators == "plain" else 1
+        bias_BASS = additive_bias(mask, heads, x_BSH.dtype)
+        *lower, last = self.layers
+        for layer in lower:
             x_BSH = self.apply_layer(layer, x_BSH, bias_BASS)
-        if regions and tokens:
-            return States(*paddle.split(x_BSH, [regions, tokens], axis=1))
-        nothing = paddle.zeros([x_BSH.shape[0], 0, self.width], x_BSH.dtype)
-        return States(x_BSH, nothing) if regions else States(nothing, x_BSH)
+        if read is None:
+            return States(*_cut(self.apply_layer(last, x_BSH, bias_BASS), seqs.features.shape[1]), table)
+        bias_BAQS = additive_bias(take_rows(mask, read.readers).unsqueeze(1), heads, x_BSH.dtype)
+        x_NH = self.apply_layer(last, x_BSH, bias_BAQS, read.readers, read.places)
+        image, text = _cut(x_NH, math.prod(read.image))
+        return States(image.reshape([*read.image, self.width]), text.reshape([*read.text, self.width]), table)
 
-    def apply_layer(self, layer: Callable[..., Tensor], x_BSH: Tensor, bias_BASS: Tensor) -> Tensor:
-        """Return a layer's output, float [B, S, H]. Processes that share layers put their own step before it
-        (engine/sharded.py)."""
+    def apply_layer(self, layer: Callable[..., Tensor], *inputs: Tensor) -> Tensor:
+        """Return a layer's output for the inputs of EncoderLayer.forward. Processes that share layers put their own
+        step before it (engine/sharded.py)."""
         again = self.recompute and self.training
-        return recomputed(layer, x_BSH, bias_BASS) if again else layer(x_BSH, bias_BASS)
+        return recomputed(layer, *inputs) if again else layer(*inputs)
 
-    def embed(self, seqs: Inputs) -> Tensor:
+    def embed(self, seqs: Inputs, words: Tensor | None = None) -> Tensor:
         """Return the first layer's input, float [B, S, H]; an absent part is left out, for Paddle's gradients
-        of tensors without elements fail."""
+        of tensors without elements fail. words: float [B, T, H], the tokens' rows of the word table, None: not read
+        yet.
+        """
         parts = []
         if seqs.features.shape[1]:
-            image = self.embed_image(seqs.features, seqs.locations)
+            features = seqs.features if seqs.image_delta is None else seqs.features + seqs.image_delta
+            image = self.embed_image(features, seqs.locations)
             parts.append(image if seqs.image_of is None else paddle.gather(image, seqs.image_of))
         if seqs.token_ids.shape[1]:
-            parts.append(self.embed_text(seqs.token_ids, seqs.positions))
+            told = (seqs.token_ids, seqs.positions, seqs.roles, seqs.turns, seqs.text_delta)
+            parts.append(self.embed_text(*told, words))
         x_BSH = parts[0] if len(parts) == 1 else paddle.concat(parts, axis=1)
         # Dropout is by element, so one call after joining is the release's two before it.
-        return F.dropout(x_BSH, self.dropout, training=self.training)
+        rate = self.dropout if self.training else 0.0
+        return native.dropout(x_BSH, rate) if self.operators == "native" else F.dropout(x_BSH, rate)
+
+    def _tied_words(self, seqs: Inputs) -> tuple[Tensor | None, Tensor | None]:
+        """Return the tokens' rows of the word table and the table for the language head, None where no gradient is
+        saved by it."""
+        table = self.word_embedding.weight
+        if self.operators == "plain" or not self.training or table.stop_gradient or not seqs.token_ids.shape[1]:
+            return None, None
+        return native.tied_words(table, seqs.token_ids)
+
+    def _norm(self, x: Tensor, norm: nn.LayerNorm) -> Tensor:
+        return native.layer_norm(x, norm) if self.operators == "native" else norm(x)
+
+    def add_dialogue(self) -> None:
+        """Let texts have roles and turns (release, section 2): two tables that pretraining does not know."""
+        self.role_embedding, self.turn_embedding = embedding(ROLES, self.width), embedding(TURNS, self.width)
 
     def center_images(self, mean: Tensor, spread: Tensor) -> None:
         """Let the untrained image projection see features as if they had mean 0 and deviation 1 in each number.
@@ -111,11 +144,39 @@ class Unimo(nn.Layer):
 
     def embed_image(self, features: Tensor, locations: Tensor) -> Tensor:
         """Return float [B, R, H] before dropout. features: float [B, R, D]; locations: float [B, R, 5]."""
-        return self.image_norm(self.image_projection(features) + self.location_projection(locations))
+        return self._norm(self.image_projection(features) + self.location_projection(locations), self.image_norm)
 
-    def embed_text(self, token_ids: Tensor, positions: Tensor) -> Tensor:
-        """Return float [B, T, H] before dropout. token_ids, positions: int64 [B, T]."""
-        return self.text_norm(self.word_embedding(token_ids) + self.position_embedding(positions))
+    def embed_text(
+        self,
+        token_ids: Tensor,
+        positions: Tensor,
+        roles: Tensor | None = None,
+        turns: Tensor | None = None,
+        delta: Tensor | None = None,
+        words: Tensor | None = None,
+    ) -> Tensor:
+        """Return float [B, T, H] before dropout. token_ids, positions, roles, turns: int64 [B, T].
+
+        roles, turns: of a model for dialogues, left out where all are 0, as in an answer.  delta: float [B, T, H],
+        added before the norm.  words: float [B, T, H], the tokens' rows of the word table, None: not read yet.
+        """
+        x = (self.word_embedding(token_ids) if words is None else words) + self.position_embedding(positions)
+        if self.role_embedding is not None and self.turn_embedding is not None:
+            nobody = paddle.zeros_like(token_ids)
+            x = x + self.role_embedding(nobody if roles is None else roles)
+            x = x + self.turn_embedding(nobody if turns is None else turns)
+        return self._norm(x if delta is None else x + delta.astype(x.dtype), self.text_norm)
+
+
+def _cut(x: Tensor, images: int) -> tuple[Tensor, Tensor]:
+    """Cut states, float [.., N, H], into the first `images` rows of N and the others. What is absent is made anew, for
+    Paddle's gradients of tensors without elements fail."""
+    others = x.shape[-2] - images
+    if images and others:
+        image, text = paddle.split(x, [images, others], axis=-2)
+        return image, text
+    nothing = paddle.zeros([*x.shape[:-2], 0, x.shape[-1]], x.dtype)
+    return (x, nothing) if images else (nothing, x)
 
 
 class UnimoForPretraining(nn.Layer):
@@ -130,23 +191,24 @@ class UnimoForPretraining(nn.Layer):
         self.poolers = Poolers(encoder.width)
         self.match_head = MatchHead(encoder.width, encoder.dropout)
 
-    def forward(self, seqs: Inputs) -> States:
-        """Return the encoder's states."""
-        return self.encoder(seqs)
+    def forward(self, seqs: Inputs, read: Read | None = None) -> States:
+        """Return the encoder's states, of all rows or of those read."""
+        return self.encoder(seqs, read)
 
-    def language_logits(self, states: States, rows: Tensor) -> Tensor:
+    def language_logits(self, states: States, rows: Tensor | None = None) -> Tensor:
         """Return word logits, float [M, V], of the labelled tokens only: the whole [B, T, V] costs twice the step.
 
-        rows: int64 [M], flat indices into B * T.
+        rows: int64 [M], flat indices into B * T; None where the states are of the labelled tokens alone.
         """
-        return self.language_head(take_rows(states.text, rows), self.encoder.word_embedding.weight)
+        hidden = states.text if rows is None else take_rows(states.text, rows)
+        return self.language_head(hidden, self.encoder.word_embedding.weight if states.table is None else states.table)
 
-    def region_outputs(self, states: States, rows: Tensor) -> tuple[Tensor, Tensor]:
+    def region_outputs(self, states: States, rows: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Return the labelled regions' features, float [K, D], and class logits, float [K, C].
 
-        rows: int64 [K], flat indices into B * R.
+        rows: int64 [K], flat indices into B * R; None where the states are of the labelled regions alone.
         """
-        hidden = take_rows(states.image, rows)
+        hidden = states.image if rows is None else take_rows(states.image, rows)
         return self.region_regression(hidden), self.region_classifier(hidden)
 
     def match_scores(self, states: States) -> Tensor:
@@ -159,14 +221,13 @@ class UnimoForPretraining(nn.Layer):
         return self.match_head(image, self.poolers.pool_text(text_states.text))
 
 
-def take_rows(states: Tensor, rows: Tensor) -> Tensor:
-    """Return float [M, H]: the rows at flat indices `rows`, int64 [M], of states, float [B, N, H]."""
-    return paddle.gather(states.reshape([-1, states.shape[2]]), rows)
-
-
 def sizes_of(model: UnimoForPretraining) -> ModelSizes:
     """Return the numbers that a checkpoint needs beside its weights to be converted or started from."""
-    encoder = model.encoder
+    return encoder_sizes(model.encoder, model.region_classifier.projection.weight.shape[1])
+
+
+def encoder_sizes(encoder: Unimo, classes: int | None = None) -> ModelSizes:
+    """Return the same of a model with other heads. classes: of regions, None where no head knows any."""
     return ModelSizes(
         vocab_size=encoder.vocab_size,
         width=encoder.width,
@@ -174,7 +235,7 @@ def sizes_of(model: UnimoForPretraining) -> ModelSizes:
         heads=encoder.heads,
         max_positions=encoder.position_embedding.weight.shape[0],
         feature_width=encoder.feature_width,
-        classes=model.region_classifier.projection.weight.shape[1],
+        classes=classes,
     )
 
 

@@ -15,12 +15,13 @@ from unimo_paddle.data.batch import (
     LanguagePart,
     Part,
     Parts,
+    Sequences,
     VisualPart,
     sequences_of,
 )
 from unimo_paddle.distributed import gather_rows
 from unimo_paddle.model.flops import Cost, part_cost
-from unimo_paddle.model.inputs import to_tensors
+from unimo_paddle.model.inputs import first_rows, to_read, to_tensors
 from unimo_paddle.model.unimo import States, UnimoForPretraining, sizes_of
 from unimo_paddle.objectives import contrastive, language, visual
 from unimo_paddle.objectives.terms import LossTerm
@@ -75,14 +76,13 @@ class Pretraining:
 
     def language(self, part: LanguagePart) -> LossTerm:
         """Return the cross-entropy of the hidden words; the sequences' reach says who may read them."""
-        states = self.model(to_tensors(part.sequences))
-        logits = self.model.language_logits(states, paddle.to_tensor(part.labels.rows))
-        return language.cross_entropy(logits, paddle.to_tensor(part.labels.targets))
+        states = self.model(to_tensors(part.sequences), to_read(part.sequences, text=part.labels.rows))
+        return language.cross_entropy(self.model.language_logits(states), paddle.to_tensor(part.labels.targets))
 
     def visual(self, part: VisualPart) -> dict[str, LossTerm]:
         """Return both losses of the hidden regions."""
-        states = self.model(to_tensors(part.sequences))
-        features, logits = self.model.region_outputs(states, paddle.to_tensor(part.labels.rows))
+        states = self.model(to_tensors(part.sequences), to_read(part.sequences, image=part.labels.rows))
+        features, logits = self.model.region_outputs(states)
         terms = (
             visual.regression(features, paddle.to_tensor(part.labels.features)),
             visual.classification(logits, paddle.to_tensor(part.labels.class_probs)),
@@ -92,7 +92,7 @@ class Pretraining:
     def contrasts(self, part: ContrastPart) -> dict[str, LossTerm]:
         """Return the contrast with each pair's own candidates and that with the other pairs, as far as asked for."""
         losses = {}
-        apart = self.model(to_tensors(part.apart)) if part.apart else None
+        apart = self._first_states(part.apart) if part.apart else None
         if part.candidates:
             losses["contrastive"] = self.contrast(part.candidates, apart)
         if part.belongs is not None and apart:
@@ -103,8 +103,8 @@ class Pretraining:
         """Return the contrastive loss over each pair's candidates: the original, its positives, its hard negatives
         encoded jointly, and what was retrieved for it, encoded apart from it (paper section 2).
 
-        apart: states of the pairs' own images and captions, which retrieved candidates are scored against, None when
-        there are none.
+        apart: first states of the pairs' own images and captions, which retrieved candidates are scored against, None
+        when there are none.
         """
         pairs = len(part.is_real)
         scores = [self._by_chunk(part.joint, self.model.match_scores).reshape([pairs, -1])]
@@ -126,8 +126,12 @@ class Pretraining:
 
     def _by_chunk(self, chunks: Chunks, read: Callable[[States], Tensor]) -> Tensor:
         """Return what is read of each sequence, float [N, ..], in the order that they had before they were sorted."""
-        found = [read(self.model(to_tensors(part))) for part in chunks.parts]
+        found = [read(self._first_states(part)) for part in chunks.parts]
         return paddle.gather(paddle.concat(found), paddle.to_tensor(chunks.back))
+
+    def _first_states(self, sequences: Sequences) -> States:
+        """Return the states of [IMG] and [CLS], all that the poolers read: float [B, 1, H] each."""
+        return self.model(to_tensors(sequences), first_rows(sequences))
 
     def _scores_of_found(self, found: Tensor, own: Tensor) -> Tensor:
         """Return the scores of what was retrieved for each pair with the pair's other side, float [B, k].

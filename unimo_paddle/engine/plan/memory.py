@@ -1,8 +1,9 @@
 """The bytes that training takes on one device: the model's state, and what a part keeps for its backward pass.
 
-H width, L layers, A heads, S positions of a sequence, V vocabulary, D feature width, C region classes. Counted on the
-tensors that Paddle's plain operators save; checked against measured memory on a CPU in float32 (docs/pretraining.md).
-Half precision follows from the lists of engine/precision.py and was never measured.
+H width, L layers, A heads, S positions of a sequence, Q and N rows read of the last layer (flops.RowsRead), V
+vocabulary, D feature width, C region classes. Counted on the tensors that Paddle's plain operators save; checked
+against measured memory on a CPU in float32 (docs/pretraining.md). Half precision follows from the lists of
+engine/precision.py and was never measured.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 from unimo_paddle.config import ParallelSettings, PrecisionSettings, PretrainRun
 from unimo_paddle.data.batch import LanguagePart, Part, Sequences, VisualPart, sequences_of
+from unimo_paddle.model.flops import RowsRead, rows_read
 from unimo_paddle.model.model_folder import ModelSizes
 
 FLOAT = 4  # bytes
@@ -103,33 +105,36 @@ def part_bytes(part: Part, sizes: ModelSizes, numbers: Numbers) -> Kept:
 
     The backward pass begins with the heads: what they kept is free when the first layer is computed a second time.
     """
-    encoded = [encoder_bytes(sequences, sizes, numbers) for sequences in sequences_of(part)]
+    encoded = [encoder_bytes(one, rows_read(part, one), sizes, numbers) for one in sequences_of(part)]
     head, passing = head_bytes(part, sizes, numbers), max(one.passing for one in encoded)
     if numbers.recompute:
         return Kept(sum(one.kept for one in encoded), max(head.peak, passing))
     return Kept(sum(one.kept for one in encoded) + head.kept, max(head.passing, passing))
 
 
-def encoder_bytes(sequences: Sequences, sizes: ModelSizes, numbers: Numbers) -> Kept:
+def encoder_bytes(sequences: Sequences, read: RowsRead, sizes: ModelSizes, numbers: Numbers) -> Kept:
     """Return what one pass of the encoder keeps.
 
     Of each position a layer keeps 16 H numbers: query, key, value, mixed values, the sums that both layer norms read
     (float32 always) and what they give, 4 H before and after GELU; of each head and position read, the softmax
     (float32 always). Dropout adds a byte for each number that it sees, and a second softmax; half precision a copy of
-    the softmax. Before the layers: the sums that the norms of words and regions read, the features, the first input.
-    Recomputing keeps only each layer's input and the mask, and one whole layer while its gradient is computed.
+    the softmax. Of this the last layer keeps key and value of all positions, the softmax and the query of those that
+    read, which are copied first, and the rest of the rows that are read. Before the layers: the sums that the norms of
+    words and regions read, the features, the first input. Recomputing keeps only each layer's input and the masks, and
+    one whole layer while its gradient is computed.
 
-    Passing: gradients of 5 H a position at a layer's end, or three planes of the softmax once its last 10 H are freed.
+    Passing: gradients of 5 H a position at a layer's end, or three planes of the softmax once its last 10 H are freed;
+    what the last layer kept is free when the one below it is reached.
     """
     (batch, length), width, size = sequences.is_pad.shape, sizes.width, numbers.product
-    rows, read = batch * length, sizes.heads * length
-    layer = rows * (_layer_row(width, numbers) + read * _softmax_bytes(numbers))
-    mask = rows * read * size
+    rows, heads = batch * length, sizes.heads * length
+    whole, last = _whole_layer(rows, heads, width, numbers), _last_layer(batch, length, read, sizes, numbers)
     start = rows * width * (size + numbers.dropout) + _embedding_bytes(sequences, width, size)
-    passing = rows * max(5 * width, 3 * read - 5 * width) * size
     if numbers.recompute:
-        return Kept(start + sizes.layers * rows * width * FLOAT + mask, layer + passing)
-    return Kept(start + sizes.layers * layer, max(mask, passing))
+        masks = (rows + batch * read.most) * heads * size
+        return Kept(start + sizes.layers * rows * width * FLOAT + masks, max(whole.peak, last.peak))
+    passing = max(rows * heads * size, last.passing, whole.passing - last.kept)
+    return Kept(start + (sizes.layers - 1) * whole.kept + last.kept, passing)
 
 
 def head_bytes(part: Part, sizes: ModelSizes, numbers: Numbers) -> Kept:
@@ -156,6 +161,21 @@ def checkpoint_bytes(parameters: int) -> int:
 
 def _layer_row(width: int, numbers: Numbers) -> int:
     return width * (14 * numbers.product + 2 * FLOAT + 2 * numbers.dropout)
+
+
+def _whole_layer(rows: int, heads: int, width: int, numbers: Numbers) -> Kept:
+    """heads: numbers of a row's softmax, over all heads."""
+    passing = rows * max(5 * width, 3 * heads - 5 * width) * numbers.product
+    return Kept(rows * (_layer_row(width, numbers) + heads * _softmax_bytes(numbers)), passing)
+
+
+def _last_layer(batch: int, length: int, read: RowsRead, sizes: ModelSizes, numbers: Numbers) -> Kept:
+    """Passing: gradients of key, value and input, of the states read, or three planes of the softmax."""
+    width, size, readers = sizes.width, numbers.product, batch * read.most
+    softmax = readers * sizes.heads * length
+    kept = 2 * width * size * (batch * length + readers) + softmax * _softmax_bytes(numbers)
+    kept += read.total * (_layer_row(width, numbers) - 3 * width * size)
+    return Kept(kept, max(5 * read.total * width, 3 * softmax, 3 * batch * length * width) * size)
 
 
 def _softmax_bytes(numbers: Numbers) -> int:

@@ -6,8 +6,7 @@ import os
 from dataclasses import dataclass
 
 from unimo_paddle import environment
-from unimo_paddle.config import DetectorRun, OptimizerSettings, PretrainRun, Run, TrainSettings
-from unimo_paddle.engine.optimizer import learning_rate
+from unimo_paddle.config import DetectorRun, OptimizerSettings, PretrainRun, TrainSettings
 from unimo_paddle.engine.peak import peak_flops
 from unimo_paddle.engine.plan.cards import (
     CARDS,
@@ -33,6 +32,7 @@ from unimo_paddle.engine.plan.steps import (
     step_weights,
 )
 from unimo_paddle.engine.plan.table import gib, table
+from unimo_paddle.engine.schedules import learning_rate
 from unimo_paddle.model.flops import Cost, part_cost
 
 GPUS = (1, 8, 16, 32, 64)
@@ -52,7 +52,7 @@ class Usual:
     cost: Cost
 
 
-def describe(run: Run, known: DataSizes | None = None) -> list[str]:
+def describe(run: PretrainRun | DetectorRun, known: DataSizes | None = None) -> list[str]:
     """Return the plan as lines to print. known: what is known of the data, nothing when left out."""
     known = known or DataSizes()
     lines = _describe_pretraining(run, known) if isinstance(run, PretrainRun) else _describe_detector(run)

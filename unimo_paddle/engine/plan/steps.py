@@ -1,4 +1,5 @@
-"""The steps that a run will make, as parts of the right shapes without data: zeros that take no memory."""
+"""The steps that a run will make, as parts of the right shapes without data: zeros that take no memory, with as many
+labels in one example as in another."""
 
 from __future__ import annotations
 
@@ -159,7 +160,8 @@ def _language(
     # A fragment brings a [CLS] and a [SEP] of its own; the latter is to be generated too.
     labelled = round(examples * (hidden + fragments))
     sequences = _sequences(sizes, examples, regions, lengths.tokens + 2 * math.ceil(fragments))
-    return LanguagePart(objective, sequences, LanguageLabels(_zeros("int64", labelled), _zeros("int64", labelled)))
+    labels = LanguageLabels(_spread(labelled, sequences.token_ids.size), _zeros("int64", labelled))
+    return LanguagePart(objective, sequences, labels)
 
 
 def _cut_tokens(words: int, rate: float) -> tuple[float, float]:
@@ -176,7 +178,7 @@ def _cut_tokens(words: int, rate: float) -> tuple[float, float]:
 def _visual(sizes: ModelSizes, kind: str, examples: int, lengths: Lengths) -> VisualPart:
     hidden = round(examples * lengths.regions * HIDDEN_REGIONS)
     labels = VisualLabels(
-        _zeros("int64", hidden),
+        _spread(hidden, examples * (lengths.regions + 1)),
         _zeros("float32", hidden, sizes.feature_width or 0),
         _zeros("float32", hidden, sizes.classes or 0),
     )
@@ -237,6 +239,11 @@ def _sequences(sizes: ModelSizes, count: int, regions: int, tokens: int, times: 
         is_pad=_zeros("bool", count, rows),
         image_of=_zeros("int64", count) if regions and times > 1 else None,
     )
+
+
+def _spread(labelled: int, rows: int) -> NDArray[np.int64]:
+    """Return int64 [labelled], flat indices of labelled rows, evenly spread."""
+    return np.arange(labelled) * rows // max(labelled, 1)
 
 
 def _zeros(dtype: str, *shape: int) -> NDArray[Any]:

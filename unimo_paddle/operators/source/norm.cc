@@ -19,20 +19,6 @@ void join_row(const float* x, const float* bias, const float* residual, const Dr
   }
 }
 
-// Turn z into its normalised self; return 1 / deviation. Two passes over a row that lies in the cache: exact.
-float normalise_row(float* z, int64_t width, float epsilon) {
-  float sum = 0.0f, squares = 0.0f;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t j = 0; j < width; ++j) sum += z[j];
-  const float mean = sum / width;
-#pragma omp simd reduction(+ : squares)
-  for (int64_t j = 0; j < width; ++j) squares += (z[j] - mean) * (z[j] - mean);
-  const float inverse = 1.0f / std::sqrt(squares / width + epsilon);
-#pragma omp simd
-  for (int64_t j = 0; j < width; ++j) z[j] = (z[j] - mean) * inverse;
-  return inverse;
-}
-
 // dz = inverse * (d - mean(d) - n * mean(d * n)) with d = dy * gamma and n the normalised row.
 void normalise_gradient_row(const float* dy, const float* normal, const float* gamma, float inverse, float* dz,
                             int64_t width) {
