@@ -39,7 +39,7 @@ def merged(chunks: Chunks | None) -> Sequences | None:
         return None
     (part,) = chunks.parts
     own = np.arange(len(part.is_pad)) if part.image_of is None else part.image_of
-    arrays = {name: value for name, value in vars(part).items() if name != "image_of"}
+    arrays = {name: value for name, value in vars(part).items() if value is not None and name != "image_of"}
     arrays |= {name: arrays[name][own] for name in ("features", "locations")}
     return Sequences(**{name: value[chunks.back] for name, value in arrays.items()})
 

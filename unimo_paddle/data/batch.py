@@ -34,6 +34,7 @@ class Sequences:
     Without images D is 0 too: nothing says how wide their features would have been.
     image_of: int64 [B], which of I images each row reads, None when each has its own: an image that several texts are
     read with is held and embedded once; features and locations are [I, R, ..] then.
+    roles, turns: int64 [B, T], who speaks and how long ago (release, section 5.2); None outside dialogues.
     """
 
     features: Floats
@@ -44,6 +45,8 @@ class Sequences:
     group: NDArray[np.int32]
     is_pad: Bools
     image_of: Ints | None = None
+    roles: Ints | None = None
+    turns: Ints | None = None
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,8 @@ def pad(
         group=group,
         is_pad=np.concatenate((region >= n_regions[:, None], word >= n_words[:, None]), axis=1),
         image_of=image_of,
+        roles=_stack_some([text.roles for text in texts]),
+        turns=_stack_some([text.turns for text in texts]),
     )
 
 
@@ -242,6 +247,13 @@ def visual_labels(hidden: Sequence[HiddenRegions], originals: Sequence[ImageRow]
         features=np.concatenate([image.features[one.masked] for one, image in pairs]),
         class_probs=np.concatenate([image.class_probs[one.masked] for one, image in pairs]),
     )
+
+
+def _stack_some(rows: Sequence[Ints | None]) -> Ints | None:
+    """Stack rows that all texts have or none; what fills up, 1, is never read (release, section 3)."""
+    some = [row for row in rows if row is not None]
+    assert len(some) in (0, len(rows)), (len(some), len(rows))
+    return _stack(some, PAD, np.zeros((0, 0), np.int64)) if some else None
 
 
 def _stack(rows: Sequence[NDArray[_Number]], fill: int, empty: NDArray[_Number]) -> NDArray[_Number]:

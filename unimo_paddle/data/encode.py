@@ -20,11 +20,16 @@ FIRST_POSITION = 2  # rows 0 and 1 of RoBERTa's position table are never used (r
 
 @dataclass(frozen=True)
 class TextRow:
-    """ids, positions: int64 [T]; word_start: bool [T], True where a word (or a special token) begins."""
+    """ids, positions: int64 [T]; word_start: bool [T], True where a word (or a special token) begins.
+
+    roles, turns: int64 [T], see data/batch.py Sequences; None outside dialogues.
+    """
 
     ids: Ints
     positions: Ints
     word_start: Bools
+    roles: Ints | None = None
+    turns: Ints | None = None
 
 
 @dataclass(frozen=True)

@@ -45,8 +45,9 @@ class Tokens:
 class Tokenizer:
     """Turns texts into ids and back.
 
-    cls, pad, sep, unk, mask: ids of the special tokens.  lowercase: whether texts are lower-cased first; when
-    it is off, `decode(encode)` gives every text back exactly.
+    cls, pad, sep, unk, mask: ids of the special tokens.  opens_word, is_text: bool [V], of each token: whether it
+    begins with whitespace, and whether it stands for any text at all.  lowercase: whether texts are lower-cased first;
+    when it is off, `decode(encode)` gives every text back exactly.
     """
 
     def __init__(self, vocabulary: Vocabulary, lowercase: bool) -> None:
@@ -56,7 +57,7 @@ class Tokenizer:
         self.mask = vocabulary.pieces["[MASK]"]
         self._vocabulary = vocabulary
         self._core = _core(vocabulary, lowercase)
-        self._opens_word, self._is_text = _piece_tables(vocabulary)
+        self.opens_word, self.is_text = _piece_tables(vocabulary)
 
     def encode_batch(self, texts: Sequence[str]) -> list[Tokens]:
         """Encode texts on all cores, without special tokens; a text such as "[MASK]" is ordinary text.
@@ -69,13 +70,13 @@ class Tokenizer:
         except TypeError:
             _refuse_surrogates(texts)
             raise
-        return [self._tokens(np.array(one.ids, np.int64)) for one in encoded]
+        return [self.tokens(np.array(one.ids, np.int64)) for one in encoded]
 
     def decode(self, ids: Iterable[int]) -> str:
         """Give the text of ids; special tokens are left out, bytes that are no UTF-8 become U+FFFD."""
         row = np.fromiter(ids, np.int64)
         assert row.size == 0 or 0 <= row.min() <= row.max() < self.vocab_size, f"ids outside the vocabulary: {row}"
-        return self._core.decode(row[self._is_text[row]].tolist(), skip_special_tokens=False)
+        return self._core.decode(row[self.is_text[row]].tolist(), skip_special_tokens=False)
 
     def fingerprint(self) -> str:
         """Return the SHA-256 of everything that ids depend on: a model fits this tokenizer and no other."""
@@ -93,8 +94,9 @@ class Tokenizer:
         with files.atomic_write(folder / TOKENIZER_FILE, "w") as stream:
             stream.write(text)
 
-    def _tokens(self, ids: NDArray[np.int64]) -> Tokens:
-        word_start = self._opens_word[ids]
+    def tokens(self, ids: NDArray[np.int64]) -> Tokens:
+        """Return a text that is given as ids, int64 [n], all of them below vocab_size."""
+        word_start = self.opens_word[ids]
         word_start[:1] = True
         return Tokens(ids, word_start)
 

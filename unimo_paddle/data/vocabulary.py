@@ -65,6 +65,11 @@ def read_released(folder: Path) -> Vocabulary:
     return Vocabulary(pieces, merges)
 
 
+def released_rows(folder: Path) -> dict[str, int]:
+    """Return token -> id of the released vocab.txt; all but the special tokens are ids of encoder.json in decimals."""
+    return _read_rows(_find(folder, _RELEASED[0]))
+
+
 def _find(folder: Path, name: str) -> Path:
     for prefix in _RELEASED_PREFIXES:
         if (folder / f"{prefix}{name}").is_file():
