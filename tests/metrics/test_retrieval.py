@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import hypergeom
 from sklearn.metrics import top_k_accuracy_score
 
-from unimo_paddle.metrics.retrieval import chance, first_right, recall
+from unimo_paddle.metrics.retrieval import Ranked, chance, first_right, recall, scored_recall
 
 
 def naive_rank(scores, is_positive):
@@ -62,3 +62,23 @@ def test_chance_is_hypergeometric(positives, candidates, k):
 def test_refuses_what_cannot_be_ranked(scores, right, message):
     with pytest.raises(ValueError, match=message):
         recall(scores, right, (1,))
+
+
+def test_recall_gets_an_interval_over_images():
+    """Five captions of an image that are all found or all missed are worth one observation, not five."""
+    is_found = np.arange(100) < 40
+    ranks = np.where(np.repeat(is_found, 5), 1, 9)
+    captions = Ranked(ranks, np.repeat(np.arange(100), 5))
+    got = scored_recall([captions], 5)
+    assert (got.value, got.count) == (pytest.approx(40), 500)
+    spread = 196 * np.sqrt(0.4 * 0.6 / 100)
+    assert (got.low, got.high) == pytest.approx((40 - spread, 40 + spread), abs=2)
+
+
+def test_mean_recall_is_the_mean_of_both_directions():
+    captions = Ranked(np.array([1, 2, 1, 1]), np.array([7, 7, 9, 9]))
+    images = Ranked(np.array([1, 3]), np.array([7, 9]))
+    assert scored_recall([captions, images], 1).value == pytest.approx((75 + 50) / 2)
+    assert scored_recall([captions, images], 3).value == 100
+    with pytest.raises(ValueError, match=r"\[4, 0\] queries"):
+        scored_recall([captions, Ranked(np.zeros(0, int), np.zeros(0, int))], 1)

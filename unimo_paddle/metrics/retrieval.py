@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from unimo_paddle.metrics.bootstrap import Rows, divided
+from unimo_paddle.metrics.scored import Scored, scored
+
 
 @dataclass(frozen=True)
 class Recall:
@@ -66,3 +69,38 @@ def chance(positives: int, candidates: int, k: int) -> float:
     for drawn in range(min(k, candidates)):
         miss *= max(candidates - positives - drawn, 0) / (candidates - drawn)
     return 1.0 - miss
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Ranks of one direction's queries. ranks: int64 [Q], of the best right answer, 1 = first.
+
+    together: int64 [Q], which queries are drawn together for an interval: captions of one image are not independent.
+    """
+
+    ranks: npt.NDArray[np.int64]
+    together: npt.NDArray[np.int64]
+
+
+def scored_recall(directions: Sequence[Ranked], k: int, seed: int = 0) -> Scored:
+    """Return recall at K in percent, with its interval: the mean over directions (image_R@1 and text_R@1: mean_R@1).
+
+    Images are drawn, each with all its queries.  Raises ValueError without a direction or when one has no query.
+    """
+    if not directions or not all(len(one.ranks) for one in directions):
+        raise ValueError(f"{[len(one.ranks) for one in directions]} queries: at least one each is wanted")
+    drawn = np.unique(np.concatenate([one.together for one in directions]))
+    columns = []
+    for one in directions:
+        place = np.searchsorted(drawn, one.together)
+        columns.append(np.bincount(place, weights=one.ranks <= k, minlength=len(drawn)))
+        columns.append(np.bincount(place, minlength=len(drawn)))
+    whole = scored(np.stack(columns, axis=1).astype(np.float64), _mean_rate, seed=seed)
+    return Scored(whole.value, whole.low, whole.high, sum(len(one.ranks) for one in directions))
+
+
+def _mean_rate(rows: Rows, weights: Rows) -> Rows:
+    """rows: float64 [U, 2 directions]: hits and queries of each direction in turn."""
+    sums = weights @ rows
+    rates: Rows = 100 * divided(sums[:, 0::2], sums[:, 1::2]).mean(axis=1)
+    return rates
