@@ -10,6 +10,8 @@
     python tools/prepare.py retrieve --corpus corpus --images collection --texts corpus --regions regions
     python tools/prepare.py inspect --corpus corpus --pair ID -o pair.html
     python tools/prepare.py validate --corpus corpus
+    python tools/prepare.py task coqa --from coqa --to tasks/coqa
+    python tools/prepare.py small-task sentiment --to tasks/sentiment
 
 Exit status: 0 done, 1 failed, 2 the request is wrong.
 """

@@ -11,6 +11,10 @@ from unimo_paddle.errors import UserError
 from unimo_paddle.files import write_json
 from unimo_paddle.prepare.ingest.command import add_arguments
 from unimo_paddle.prepare.ingest.command import run as run_ingest
+from unimo_paddle.prepare.tasks.command import add_arguments as add_task_arguments
+from unimo_paddle.prepare.tasks.command import run as run_task
+from unimo_paddle.prepare.tasks.small_data import add_arguments as add_small_task_arguments
+from unimo_paddle.prepare.tasks.small_data import run as run_small_task
 from unimo_paddle.workers.engine import Engine
 
 CORPUS_PLAN = Path(__file__).resolve().parents[2] / "configs" / "corpus.yaml"
@@ -22,6 +26,8 @@ def parser(description: str) -> argparse.ArgumentParser:
     commands = top.add_subparsers(required=True, metavar="COMMAND")
     _scenes(commands.add_parser("scenes", help="make the small world: pictures with captions, boxes, questions"))
     _ingest(commands.add_parser("ingest", help="take captions, texts, images or your own JSONL into a corpus"))
+    _task(commands.add_parser("task", help="turn a task's download, released archive or your own JSONL into records"))
+    _small_task(commands.add_parser("small-task", help="fetch a small set of real data and make records of it"))
     _validate(commands.add_parser("validate", help="check a corpus with its rewrites, or custom data"))
     _tokenizer(commands.add_parser("tokenizer", help="train a tokenizer on a corpus"))
     _tokens(commands.add_parser("tokens", help="turn a corpus's texts into token ids, to train on texts alone"))
@@ -54,6 +60,16 @@ def _run_scenes(args: argparse.Namespace) -> int:
 def _ingest(this: argparse.ArgumentParser) -> None:
     add_arguments(this)
     this.set_defaults(run=run_ingest)
+
+
+def _task(this: argparse.ArgumentParser) -> None:
+    add_task_arguments(this)
+    this.set_defaults(run=run_task)
+
+
+def _small_task(this: argparse.ArgumentParser) -> None:
+    add_small_task_arguments(this)
+    this.set_defaults(run=run_small_task)
 
 
 def _validate(this: argparse.ArgumentParser) -> None:

@@ -48,10 +48,15 @@ def _read_karpathy(entries: list[Any], captions: Path, images: Path, intake: Int
         if not intake.has(where, entry, {"filename": str, "split": str, "sentences": list}):
             continue
         split = intake.split(where, "train" if entry["split"] == "restval" else entry["split"])
-        image_id = str(entry.get("cocoid", Path(entry["filename"]).stem))
-        image = intake.image(where, image_id, _find(images, str(entry.get("filepath", "")), entry["filename"]))
+        path = _find(images, str(entry.get("filepath", "")), entry["filename"])
+        image = intake.image(where, image_id_of(entry), path)
         if image and split:
             yield split, [image, *_sentences(entry["sentences"], image, where, intake)]
+
+
+def image_id_of(entry: dict[str, Any]) -> str:
+    """Return the id of an image of Karpathy's file: COCO's number, else the name of its file."""
+    return str(entry.get("cocoid", Path(entry["filename"]).stem))
 
 
 def _sentences(sentences: list[Any], image: Image, where: str, intake: Intake) -> Iterator[Pair]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from unimo_paddle.prepare.small_world.scene import Placed, Scene
+
+Drawn = TypeVar("Drawn")
 
 PHRASES = {
     "left of": ("to the left of", "on the left of", "left of"),
@@ -78,7 +81,7 @@ class Draft:
         return Statement(sentence(text), said, relations, phrase, count)
 
 
-def pick(rng: np.random.Generator, choices: Sequence[str]) -> str:
+def pick(rng: np.random.Generator, choices: Sequence[Drawn]) -> Drawn:
     """Return one of the choices."""
     return choices[rng.integers(len(choices))]
 
