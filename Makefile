@@ -7,15 +7,18 @@ SOURCE := auto
 SLOW := .venv-slow/bin/python
 FULL := work/small_world_full
 
-.PHONY: help setup demo demo-control demo-full bench-extract operators bench test test-slow lint clean
+.PHONY: help setup demo demo-control demo-full tasks task-table bench-extract operators bench bench-generation test test-slow lint clean
 
 help:
 	@echo "make demo          scenes -> regions -> pretraining -> retrieval on held-out pictures, end to end"
 	@echo "make demo-control  the same pretraining with captions of other pictures: must stay at chance (after make demo)"
 	@echo "make demo-full     all objectives on texts, images and pairs, half an hour of training (after make demo; Debian)"
+	@echo "make tasks         the small world's fine-tuning tasks as records (after make demo)"
+	@echo "make task-table    train and judge them all, as in docs/tasks.md (after make demo-full; 1 to 2 hours)"
 	@echo "make bench-extract extraction against PaddleDetection's own loop, as a ratio (after make demo)"
 	@echo "make operators     C++ operators for training on this CPU, for model.operators=native (needs g++)"
 	@echo "make bench         a training step against PyTorch's, as ratios (10 minutes, 14 GB of memory; makes .venv-slow)"
+	@echo "make bench-generation  beam search against transformers.generate, as ratios (10 minutes, 6 GB; makes .venv-slow)"
 	@echo "make test          the tests: CPU, no network, minutes"
 	@echo "make test-slow     the long ones too: live comparison with transformers and PyTorch (in .venv-slow)"
 	@echo "make lint          ruff and mypy"
@@ -38,6 +41,25 @@ demo: setup
 	$(PY) tools/train.py -c configs/pretrain_tiny.yaml
 	$(PY) tools/evaluate.py -c configs/pretrain_tiny.yaml --weights runs/pretrain_tiny --sheet runs/pretrain_tiny/sheet.png
 	@echo "Curves of every objective: .venv/bin/visualdl --logdir runs --host 127.0.0.1 --disable-telemetry"
+
+# The small world's tasks as records: what tools/train.py -c configs/finetune/*_small_world.yaml reads (after make demo).
+tasks: setup
+	@for task in vqa:vqa snli_ve:snli_ve coco_caption:coco flickr30k:coco; do \
+	    test -d $(WORLD)/tasks/$${task%%:*} || $(PY) tools/prepare.py task $${task%%:*} --from $(WORLD)/scenes/$${task##*:} \
+	        --to $(WORLD)/tasks/$${task%%:*} --regions $(WORLD)/regions || exit 1; done
+	@for task in mnli cola stsb coqa squad_qg; do test -d $(WORLD)/tasks/$$task || { \
+	    $(PY) tools/prepare.py small-task $$task --scenes $(WORLD)/scenes --to $(WORLD)/downloads/$$task && \
+	    $(PY) tools/prepare.py task $$task --from $(WORLD)/downloads/$$task --to $(WORLD)/tasks/$$task; } || exit 1; done
+	@for task in sentiment titles; do test -d $(WORLD)/tasks/$$task || \
+	    $(PY) tools/prepare.py small-task $$task --to $(WORLD)/tasks/$$task || exit 1; done
+
+# The tables of docs/tasks.md (after make demo and make demo-full): three seeds of each task on pictures, one of each on words.
+task-table: tasks
+	@for task in vqa snli_ve coco_caption flickr30k; do \
+	    $(PY) tools/sweep.py -c configs/study/$${task}_small_world.yaml || exit 1; done
+	@for task in mnli:dev_m cola:dev stsb:dev coqa:dev squad_qg:test sentiment:test titles:test; do \
+	    $(PY) tools/sweep.py -c configs/finetune/$${task%%:*}_small_world.yaml --grid train.seed=1 \
+	        --split $${task##*:} || exit 1; done
 
 demo-control: setup
 	$(PY) tools/train.py -c configs/pretrain_tiny.yaml -o data.shuffle_captions=true
@@ -81,6 +103,10 @@ operators: setup
 # A training step against PyTorch's, in turns; the ratios count.
 bench: operators .venv-slow/.installed
 	$(PY) -m tests.bench.step_speed --torch-python $(SLOW)
+
+# Beam search against transformers.generate and against no cache, in turns; the ratios count.
+bench-generation: operators .venv-slow/.installed
+	$(PY) -m tests.bench.generation_speed --torch-python $(SLOW)
 
 test:
 	@sh tools/setup.sh test

@@ -13,7 +13,7 @@ from tests.data import small_corpus
 from tests.mini_world import CONFIGS
 from unimo_paddle import build
 from unimo_paddle.build import evaluation, models, pretraining
-from unimo_paddle.build.training import trainer
+from unimo_paddle.build.training import rate_of, trainer
 from unimo_paddle.config import PretrainRun, load_run
 from unimo_paddle.corpus import CorpusWriter, Image, Pair
 from unimo_paddle.data.batch import Parts, pad
@@ -173,17 +173,17 @@ def test_scores_are_those_of_single_pairs(folder: Path, weights: Path, encoding:
 def test_images_without_regions_are_named(folder: Path, weights: Path) -> None:
     with pytest.raises(UserError, match=r"lacks the regions of 1 of 4 images, e.g. i3; extract them: tools/extract.py"
                        r".* named in .*skipped.txt: mend them first"):  # fmt: skip
-        build.evaluate(make_run(folder), weights, None)
+        build.evaluate(make_run(folder), weights)
 
 
 def test_evaluation_of_equal_scores_is_no_better_than_guessing(
     folder: Path, weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(evaluation, "retrieval_scores", lambda *told: np.zeros((4, 4), np.float32))
-    found = build.evaluate(make_run(folder), weights, None)
+    found = build.evaluate(make_run(folder), weights)
     assert (found["image_to_text_R@1"], found["image_to_text_R@1_chance"]) == (0.0, 0.25)
     monkeypatch.setattr(evaluation, "retrieval_scores", lambda *told: np.eye(4, dtype=np.float32))
-    assert build.evaluate(make_run(folder), weights, None)["text_to_image_R@1"] == 1.0
+    assert build.evaluate(make_run(folder), weights)["text_to_image_R@1"] == 1.0
 
 
 def test_an_engine_is_wired_with_the_runs_numbers(folder: Path, tmp_path: Path) -> None:
@@ -192,7 +192,10 @@ def test_an_engine_is_wired_with_the_runs_numbers(folder: Path, tmp_path: Path) 
     class Nothing:
         model = paddle.nn.Linear(2, 2)
 
-    made = trainer(Nothing(), run.optimizer, run.train, {"x": 1.0}, tmp_path, {"note.json": [1]}, fingerprint=77)
+    rate = rate_of(run.optimizer, run.train.steps)
+    made = trainer(
+        Nothing(), run.optimizer, rate, run.train, {"x": 1.0}, tmp_path, {"note.json": [1]}, fingerprint=77
+    )
     assert [made.rate(step) for step in (0, 1, 4, 11)] == pytest.approx([0, 0.25 / 4, 0.25, 0.25 / 8])
     assert (made.settings, made.weights, made.fingerprint) == (run.train, {"x": 1.0}, 77)
     assert made.checkpoints.directory == tmp_path / "checkpoints" and made.checkpoints.beside == {"note.json": [1]}

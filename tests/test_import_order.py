@@ -32,25 +32,30 @@ ALLOWED = {  # part -> the parts it may import, beside itself
     "corpus_sources": {"errors", "files", "corpus_shards"},
     "corpus_derived": BASE | {"corpus_shards", "corpus_records", "corpus_sources"},
     "corpus": BASE | {"corpus_shards", "corpus_records", "corpus_sources"},
-    "data": BASE | {"regions", "corpus", "token_store"},
+    "records": {"errors", "files"},
+    "task_spec": set(),
+    "data": BASE | {"regions", "corpus", "token_store", "records", "task_spec"},
     "model": BASE | {"safe_pickle", "tensor_files", "data"},
     "objectives": BASE,
     "metrics": BASE,
+    "generation": {"errors", "task_spec"},
     "workers": BASE,
     "vision": BASE
     | {"tensor_files", "corpus", "safe_pickle", "regions", "region_shards", "region_parts", "objectives", "metrics"}
     | {"workers", "model"},
     "prepare": BASE
     | {"workers", "regions", "corpus", "corpus_derived", "corpus_shards", "token_store", "data", "model", "config"}
-    | {"tensor_files"},
-    "tasks": BASE | {"regions", "corpus", "data", "model", "objectives", "metrics"},
+    | {"tensor_files", "records", "task_spec", "tasks", "metrics", "region_tools"},
+    "tasks": BASE | {"data", "model", "objectives", "metrics", "generation", "task_spec"},
     "engine": BASE | {"tensor_files", "config", "data", "model", "objectives", "metrics"},
     "retrieval": BASE | {"corpus"},
     "preflight": BASE | {"config", "corpus", "regions", "token_store", "engine"},
-    "probes": BASE | {"corpus", "regions", "data", "model", "metrics", "retrieval", "engine"},
+    "probes": BASE
+    | {"corpus", "regions", "data", "model", "metrics", "generation", "task_spec", "retrieval", "engine"},
+    "study": BASE | {"config", "engine", "workers"},
     "build": BASE
     | {"config", "regions", "corpus", "token_store", "data", "model", "objectives", "metrics"}
-    | {"vision", "tasks", "engine", "retrieval", "probes", "preflight"},
+    | {"vision", "tasks", "task_spec", "records", "engine", "retrieval", "probes", "preflight"},
 }
 ONLY_IN = {  # heavy or delicate library -> the only parts that may name it
     "ppdet": {"vision"},

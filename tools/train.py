@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Train what a configuration describes: pretraining, or the detector.
+"""Train what a configuration describes: pretraining, a task, or the detector.
 
     python tools/train.py -c configs/pretrain_tiny.yaml -o optimizer.peak_lr=1e-4
+    python tools/train.py -c configs/finetune/vqa_base.yaml
     python tools/train.py -c configs/pretrain_large.yaml --dry-run
     fleetrun --gpus 0,1,2,3 tools/train.py -c configs/pretrain_large.yaml
 
@@ -42,7 +43,7 @@ def main(words: list[str]) -> int:
                        help="make again a step that failed with numbers that are not finite")  # fmt: skip
     args = parser.parse_args(words)
     run = load_run(args.config, args.override)
-    say(f"{args.config}: {run.kind}, {run.train.steps:,} steps, output in {run.output.directory}")
+    say(f"{args.config}: {run.kind}, {run.train}, output in {run.output.directory}")
     from unimo_paddle import build
 
     if args.preflight:

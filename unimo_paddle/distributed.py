@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from unimo_paddle.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from paddle import Tensor
 
 BUCKET_BYTES = 64 * 2**20  # small tensors travel together; more at once only costs memory
@@ -101,6 +103,35 @@ def replayed(rank: int, world: int) -> Iterator[None]:
         yield
     finally:
         _replayed.pop()
+
+
+def sum_array(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the sum of the arrays of all ranks, float32 of their common shape; every rank must call it."""
+    import paddle
+
+    total = paddle.to_tensor(values)
+    _connected().all_reduce(total)
+    found: NDArray[np.float32] = total.numpy()
+    return found
+
+
+def gather_texts(text: str) -> list[str]:
+    """Return the text of every rank, in their order; every rank must call it."""
+    if world_size() == 1:
+        return [text]
+    import numpy as np
+    import paddle
+
+    own = np.frombuffer(text.encode(), np.uint8).astype(np.int32)
+    mine = [0.0] * world_size()
+    mine[rank()] = float(len(own))
+    lengths = [int(length) for length in sums(mine)]
+    row = np.zeros(max(1, *lengths), np.int32)
+    row[: len(own)] = own
+    gathered: list[Tensor] = []
+    _connected().all_gather(gathered, paddle.to_tensor(row))
+    rows = [tensor.numpy()[:length] for tensor, length in zip(gathered, lengths, strict=True)]
+    return [found.astype(np.uint8).tobytes().decode() for found in rows]
 
 
 def require_same(what: str, number: int) -> None:

@@ -21,7 +21,8 @@ from unimo_paddle.data.tokenizer import train_tokenizer
 from unimo_paddle.distributed import rank, world_size
 from unimo_paddle.engine.checkpoint import Checkpoints
 from unimo_paddle.engine.log import Log
-from unimo_paddle.engine.optimizer import Adam, learning_rate
+from unimo_paddle.engine.optimizer import Adam
+from unimo_paddle.engine.schedules import learning_rate
 from unimo_paddle.engine.trainer import Trainer
 from unimo_paddle.model.unimo import Unimo, UnimoForPretraining
 from unimo_paddle.regions import RegionStore

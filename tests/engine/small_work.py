@@ -17,7 +17,8 @@ from unimo_paddle.config.engine import TrainSettings
 from unimo_paddle.console import run_tool
 from unimo_paddle.engine.checkpoint import Checkpoints
 from unimo_paddle.engine.log import Log
-from unimo_paddle.engine.optimizer import Adam, learning_rate
+from unimo_paddle.engine.optimizer import Adam
+from unimo_paddle.engine.schedules import learning_rate
 from unimo_paddle.engine.trainer import Trainer
 from unimo_paddle.model.flops import Cost
 from unimo_paddle.objectives.terms import LossTerm

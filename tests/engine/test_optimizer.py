@@ -7,9 +7,8 @@ from paddle import nn
 
 from tests.engine.small_work import SmallModel
 from tests.reference.adam import SlowAdam
-from tests.reference.schedule import linear_table, release_table
 from unimo_paddle.engine.checkpoint import model_arrays, restore_model
-from unimo_paddle.engine.optimizer import Adam, decayed_names, gradient_norm, learning_rate
+from unimo_paddle.engine.optimizer import Adam, decayed_names, gradient_norm
 from unimo_paddle.errors import UserError
 
 
@@ -118,19 +117,6 @@ def test_a_state_of_another_model_is_refused():
     misfits = "moment1:out.weight is missing", "moment1:other.weight belongs to no", "out.bias is [3] instead of [50]"
     for part in misfits:
         assert part in str(error.value)
-
-
-@pytest.mark.parametrize(("warmup", "total"), [(0, 1), (0, 7), (1, 9), (6, 100), (99, 100)])
-def test_the_schedules_equal_their_tables(warmup, total):
-    for schedule, table in (("linear", linear_table), ("release", release_table)):
-        rates = [learning_rate(step, 5e-5, warmup, total, schedule) for step in range(total)]
-        np.testing.assert_allclose(rates, table(5e-5, warmup, total), atol=1e-18, rtol=1e-9)
-
-
-def test_the_release_jumps_where_the_warm_up_ends():
-    assert [learning_rate(s, 1.0, 50, 100, "release") for s in (0, 25, 49, 50, 75, 100, 120)] == [
-        0.0, 0.5, 0.98, 0.5, 0.25, 0.0, 0.0]
-    assert [learning_rate(s, 1.0, 50, 100) for s in (0, 25, 50, 75, 100, 120)] == [0.0, 0.5, 1.0, 0.5, 0.0, 0.0]
 
 
 def test_a_sharding_that_does_not_divide_is_refused(monkeypatch):

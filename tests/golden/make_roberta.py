@@ -29,6 +29,8 @@ def random_model(args):
         for name, parameter in model.named_parameters():
             mean, spread = (1.0, 0.2) if "norm.weight" in name.lower() else (0.0, args.spread)
             parameter.copy_(mean + spread * torch.randn_like(parameter))
+        if args.never is not None:
+            model.lm_head.bias[args.never] = -1e4
     return model
 
 
@@ -79,6 +81,7 @@ def main():
     for name, default in sizes.items():
         parser.add_argument(f"--{name}", type=int, default=default)
     parser.add_argument("--spread", type=float, default=0.3)
+    parser.add_argument("--never", type=int, help="a token whose logit is far below all others")
     parser.add_argument("--only-safetensors", action="store_true")
     parser.add_argument("--inputs", type=Path)
     parser.add_argument("--out", type=Path)

@@ -28,7 +28,7 @@ def test_weights_of_another_size(world: World) -> None:
 def test_a_configuration_of_another_kind(world: World) -> None:
     detector = CONFIGS / "detector" / "small_world.yaml"
     done = call(["evaluate", "-c", str(detector), "--weights", str(world.run)])
-    refused(done, f"{detector}: is of kind detector", "needs one of kind pretrain")
+    refused(done, "a run of kind detector", "evaluate one of kind pretrain or finetune")
 
 
 def test_answers_of_another_split(world: World, tmp_path: Path) -> None:

@@ -5,17 +5,21 @@ Read pretraining.py first, top to bottom: it shows how data, model, losses and e
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import paddle
 
 from unimo_paddle import preflight
 from unimo_paddle.build.detector import train_detector
-from unimo_paddle.build.evaluation import evaluate
+from unimo_paddle.build.evaluation import evaluate_retrieval
+from unimo_paddle.build.finetuning import finetune, plan_of_finetuning
 from unimo_paddle.build.models import with_sizes_of_data
 from unimo_paddle.build.pretraining import open_sources, pretrain, pretraining_trial, starting_model
-from unimo_paddle.config import DetectorRun, PretrainRun, Run
+from unimo_paddle.build.task_evaluation import evaluate_task
+from unimo_paddle.config import DetectorRun, FinetuneRun, PretrainRun, Run
 from unimo_paddle.console import say
 from unimo_paddle.engine import plan, replay
 from unimo_paddle.engine.precision import Precision
@@ -34,15 +38,43 @@ def train(run: Run, restart: bool = False, resume: Path | None = None) -> None:
     paddle.seed(run.train.seed)
     if isinstance(run, DetectorRun):
         train_detector(run, restart, resume)
+    elif isinstance(run, FinetuneRun):
+        finetune(run, restart, resume)
     else:
         pretrain(run, restart, resume)
 
 
+def evaluate(
+    run: Run, weights: Path, split: str | None = None, sheet: Path | None = None, predictions: Path | None = None
+) -> dict[str, Any]:
+    """Judge trained weights on a split, print the table, return it flat.
+
+    split: left out, the run's. sheet: PNG of what retrieval found, after pretraining; predictions: JSONL of a task's
+    answers. Raises UserError for what the kind of run does not have.
+    """
+    if isinstance(run, FinetuneRun):
+        if sheet:
+            raise UserError(f"--sheet {sheet} is for runs of kind pretrain; a task's answers: --predictions FILE.jsonl")
+        return evaluate_task(run, weights, split, predictions)
+    if not isinstance(run, PretrainRun):
+        raise UserError(f"a run of kind {run.kind} is judged when it ends; evaluate one of kind pretrain or finetune")
+    if predictions:
+        raise UserError(f"--predictions {predictions} is for tasks; of zero-shot retrieval: --sheet FILE.png")
+    if split:
+        run = replace(run, evaluation=replace(run.evaluation, split=split))
+    told = {"split": run.evaluation.split, "weights": str(weights)}
+    return told | evaluate_retrieval(run, weights, sheet)
+
+
 def tell_plan(run: Run) -> None:
     """Print what the run will cost; data that are there already make it exact."""
-    known = preflight.data_sizes(run) if isinstance(run, PretrainRun) else None
-    told = with_sizes_of_data(run) if isinstance(run, PretrainRun) else run
-    for line in plan.describe(told, known):
+    if isinstance(run, FinetuneRun):
+        lines = plan_of_finetuning(run)
+    elif isinstance(run, PretrainRun):
+        lines = plan.describe(with_sizes_of_data(run), preflight.data_sizes(run))
+    else:
+        lines = plan.describe(run)
+    for line in lines:
         say(line)
 
 

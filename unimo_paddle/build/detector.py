@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unimo_paddle.build.training import trainer
+from unimo_paddle.build.training import rate_of, trainer
 from unimo_paddle.config import DetectorRun
 from unimo_paddle.console import say
 from unimo_paddle.data.prefetch import Prefetch
@@ -55,7 +55,8 @@ def train_detector(run: DetectorRun, restart: bool, resume: Path | None) -> None
             made = batches.PictureBatches(order, sides, model.backbone.normalise, attributes)
         with Prefetch(made.batch) as ahead:
             work = training.DetectorWork(model, ahead.batch, shape.kind.is_frozen)
-            trainer(work, run.optimizer, run.train, training.WEIGHTS, directory).run()
+            rate = rate_of(run.optimizer, run.train.steps)
+            trainer(work, run.optimizer, rate, run.train, training.WEIGHTS, directory).run()
         notes = {"trained_on": str(run.data.train), "steps": run.train.steps}
         finish_detector(detector.StoredDetector(model, shape, choice, ""), judged, notes, directory / "detector")
 

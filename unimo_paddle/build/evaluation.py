@@ -45,7 +45,7 @@ def retrieval_scores(
     return scorer.joint() if run.evaluation.encoding == "joint" else scorer.separate()
 
 
-def evaluate(run: PretrainRun, weights: Path, sheet: Path | None) -> dict[str, float | int]:
+def evaluate_retrieval(run: PretrainRun, weights: Path, sheet: Path | None) -> dict[str, float | int]:
     """Zero-shot retrieval on the run's evaluation split, both ways; print the table, return it flat.
 
     sheet: PNG to draw of some pictures with their regions and the captions found for them.

@@ -9,7 +9,7 @@ import paddle
 
 from unimo_paddle.build.facts import data_facts
 from unimo_paddle.build.models import build_model, model_facts
-from unimo_paddle.build.training import trainer
+from unimo_paddle.build.training import rate_of, trainer
 from unimo_paddle.config import PretrainRun, fingerprint
 from unimo_paddle.console import say
 from unimo_paddle.corpus import Corpus
@@ -80,6 +80,7 @@ def around(
     return trainer(
         work,
         run.optimizer,
+        rate_of(run.optimizer, run.train.steps),
         run.train,
         run.objectives.weights(),
         directory,

@@ -9,15 +9,19 @@ from unimo_paddle.config.setting import Faults, setting
 
 
 @dataclass(frozen=True)
-class OptimizerSettings:
+class AdamSettings:
     peak_lr: float = setting(5e-5, "highest learning rate (paper: 5e-5)", above=0)
-    warmup_steps: int = setting(0, "steps until the learning rate is at its peak", at_least=0)
-    schedule: str = setting("linear", "linear: meets at the peak; release: jumps at the end of the warm-up "
-                                      "(release.md section 9)", choices=("linear", "release"))
     weight_decay: float = setting(0.01, "decoupled; not on biases and layer norms", at_least=0, below=1)
     betas: tuple[float, float] = setting((0.9, 0.98), "decay of Adam's two moments", at_least=0, below=1)
     epsilon: float = setting(1e-6, "added to the root of Adam's second moment", above=0)
     clip_norm: float = setting(1.0, "longest gradient, as one vector over all parameters", above=0)
+
+
+@dataclass(frozen=True)
+class OptimizerSettings(AdamSettings):
+    warmup_steps: int = setting(0, "steps until the learning rate is at its peak", at_least=0)
+    schedule: str = setting("linear", "linear: meets at the peak; release: jumps at the end of the warm-up "
+                                      "(release.md section 9)", choices=("linear", "release"))
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,9 @@ class TrainSettings:
     keep_last: int = setting(3, "checkpoints kept, the newest ones", at_least=1, may_change=True)
     accumulate: int = setting(1, "micro-batches that a process's share of a step is cut into", at_least=1,
                               may_change=True)
+
+    def __str__(self) -> str:
+        return f"{self.steps:,} steps"
 
 
 @dataclass(frozen=True)

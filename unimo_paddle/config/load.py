@@ -11,11 +11,13 @@ from typing import Any, get_type_hints
 
 from unimo_paddle.config.convert import check, convert
 from unimo_paddle.config.corpus import CorpusPlan
-from unimo_paddle.config.schema import KINDS, SIZES, DetectorRun, PretrainRun
+from unimo_paddle.config.finetune import FinetuneRun
+from unimo_paddle.config.schema import SIZES, DetectorRun, PretrainRun
 from unimo_paddle.config.source import Settings, Written, read_settings
 from unimo_paddle.errors import UserError
 
-Run = PretrainRun | DetectorRun
+Run = PretrainRun | DetectorRun | FinetuneRun
+KINDS = {"pretrain": PretrainRun, "detector": DetectorRun, "finetune": FinetuneRun}
 MOST_SUFFIX = 100   # characters; a file name has room for 255 bytes
 
 
@@ -27,7 +29,7 @@ def load_run(path: Path | str, overrides: Sequence[str] = ()) -> Run:
     fit together.
     """
     run = _load(path, overrides, KINDS)
-    assert isinstance(run, (PretrainRun, DetectorRun))
+    assert isinstance(run, Run)
     return _own_directory(run, overrides)
 
 

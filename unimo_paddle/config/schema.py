@@ -299,5 +299,3 @@ class DetectorRun:
     def faults(self) -> Faults:
         return warmup_faults(self.optimizer, self.train)
 
-
-KINDS = {"pretrain": PretrainRun, "detector": DetectorRun}

@@ -1,36 +1,10 @@
-"""Retrieval over a whole split: every text against every image, exactly.
-
-I: images, T: texts.
-"""
+"""What zero-shot retrieval is told as: a table for people, a flat object for programs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
-
-from unimo_paddle.console import progress
 from unimo_paddle.metrics.retrieval import Recall
 
-Place = tuple[int, int]  # index of an image, index of a text
 KS = (1, 5, 10)
-
-
-def score_all(
-    score: Callable[[Sequence[Place]], NDArray[np.float32]], lengths: Sequence[int], images: int, batch: int
-) -> NDArray[np.float32]:
-    """Return float32 [T, I]: the score of each text with each image, `batch` pairs at a time.
-
-    score: maps (image, text) pairs to float32 [pairs].  lengths: of the T texts, in tokens: texts of like length
-    share a batch, so that little of it is padding.
-    """
-    scores = np.empty((len(lengths), images), np.float32)
-    batches = list(_batches(lengths, images, batch))
-    for places in progress(batches, len(batches), "scoring every text with every image", "batch"):
-        columns, rows = zip(*places, strict=True)
-        scores[list(rows), list(columns)] = score(places)
-    return scores
 
 
 def table(directions: dict[str, Recall]) -> list[str]:
@@ -53,10 +27,3 @@ def as_json(directions: dict[str, Recall]) -> dict[str, float | int]:
             flat[f"{key}_R@{k}_chance"] = round(result.chance[k], 6)
         flat |= {f"{key}_queries": result.queries, f"{key}_candidates": result.candidates}
     return flat
-
-
-def _batches(lengths: Sequence[int], images: int, batch: int) -> Iterator[list[Place]]:
-    order = sorted(range(len(lengths)), key=lambda text: lengths[text])
-    places = [(image, text) for text in order for image in range(images)]
-    for start in range(0, len(places), batch):
-        yield places[start : start + batch]

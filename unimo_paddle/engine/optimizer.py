@@ -1,4 +1,4 @@
-"""Adam with decoupled weight decay, clipping, and the learning-rate schedules (spec/release.md section 9)."""
+"""Adam with decoupled weight decay and clipping (spec/release.md section 9)."""
 
 from __future__ import annotations
 
@@ -16,21 +16,6 @@ from unimo_paddle.errors import UserError
 from unimo_paddle.operators import adamw as native
 
 Arrays = Mapping[str, NDArray[np.float32]]
-
-
-def learning_rate(step: int, peak: float, warmup: int, total: int, schedule: str = "linear") -> float:
-    """Return the rate of the update number `step`, counted from 0; both schedules start at 0 if there is a warm-up.
-
-    linear: up to `peak` at step `warmup`, then down to 0 at `total`.
-    release: the same way up, but the way down is measured from step 0, so that at step `warmup` the rate drops from
-    peak to peak * (1 - warmup / total). Kept because the published scores were made with it.
-    """
-    if step < warmup:
-        return peak * step / warmup
-    if schedule == "release":
-        return peak * (1 - min(step, total) / total)
-    assert schedule == "linear", schedule
-    return peak * max(total - step, 0) / (total - warmup)
 
 
 def decayed_names(model: nn.Layer) -> set[str]:

@@ -1,0 +1,191 @@
+"""A task's model judged on a split: answers, metrics with intervals, the paper's scores beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from unimo_paddle.build.task_baselines import constant_answers
+from unimo_paddle.build.task_retrieval import Matching, chances, judge_matching
+from unimo_paddle.build.task_sources import (
+    TaskSources,
+    decoding_of,
+    load_task_model,
+    open_sources,
+    trained_labels,
+)
+from unimo_paddle.config import FinetuneRun
+from unimo_paddle.console import progress, say
+from unimo_paddle.data.task_stream import evaluation_batches
+from unimo_paddle.distributed import gather_texts, rank, world_size
+from unimo_paddle.engine.probe import Probed
+from unimo_paddle.errors import UserError
+from unimo_paddle.files import atomic_write
+from unimo_paddle.metrics.table import Prediction, Scored, Truth, missing, score_named
+from unimo_paddle.model.task_model import UnimoForTask
+from unimo_paddle.records import Record, Records, TaskData
+from unimo_paddle.task_spec import Answer, Generate, Match, Task
+from unimo_paddle.tasks.answers import Answering, Said
+
+
+@dataclass(frozen=True)
+class Judged:
+    """scores: by metric; said: of each record in the split's order, empty for retrieval."""
+
+    scores: dict[str, Scored]
+    said: list[Said]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a split scores without a model. name: of how."""
+
+    name: str
+    scores: dict[str, Scored]
+
+
+def evaluate_task(run: FinetuneRun, weights: Path, split: str | None, predictions: Path | None) -> dict[str, object]:
+    """Judge trained weights on a split and print the table; return it flat.
+
+    split: left out, evaluation.split or the task's first one.  predictions: JSONL to write, one answer a record.
+    Raises UserError for a split without answers, a metric that cannot be computed here, or data that do not fit.
+    """
+    sources = open_sources(run, trained_labels(weights))
+    split = split or split_of(run, sources.task)
+    records = TaskData(run.data.records).records(split)
+    model = load_task_model(run, weights, sources)
+    judged = judge(run, sources, model, records)
+    baseline = without_model(run, sources, records)
+    for line in table(sources.task, run.model.size, split, judged.scores, baseline):
+        _say(line)
+    if predictions and rank() == 0:
+        write_predictions(predictions, records, judged.said)
+    return {"task": run.task, "split": split, "weights": str(weights), "examples": len(records)} | flat(
+        judged.scores, baseline
+    )
+
+
+def split_of(run: FinetuneRun, task: Task) -> str:
+    """Return the split that picks the best checkpoint."""
+    return run.evaluation.split or task.evaluated[0]
+
+
+def judge(run: FinetuneRun, sources: TaskSources, model: UnimoForTask, records: Records, alone: bool = False) -> Judged:
+    """Answer every record of a split and score the answers. alone: by this process, the others do something else."""
+    task = sources.task
+    if isinstance(task.head, Match):
+        assert sources.store is not None
+        matching = Matching(records, sources.store, sources.encoder)
+        return Judged(judge_matching(model, matching, run.evaluation.batch, run.evaluation.shortlist, alone), [])
+    answering = Answering(model, task, sources.tokenizer, sources.labels, decoding_of(run), seed=run.train.seed)
+    said = answer_all(answering, records, sources, run.evaluation.batch, (0, 1) if alone else (rank(), world_size()))
+    return Judged(scores_of(sources, records, [one.answer for one in said]), said)
+
+
+def scores_of(sources: TaskSources, records: Records, answers: Sequence[Prediction]) -> dict[str, Scored]:
+    """Score one answer a record by the task's metrics, those that can be computed here."""
+    left_out = missing(sources.task.metrics)
+    for name, reason in left_out.items():
+        _say(f"{name} is left out: {reason}")
+    names = [name for name in sources.task.metrics if name not in left_out]
+    return score_named(names, answers, [truth_of(record, sources) for record in records])
+
+
+def without_model(run: FinetuneRun, sources: TaskSources, records: Records) -> Baseline:
+    """Return what guessing scores (retrieval), or an answer that needs no model; nothing where there is no training
+    split to know it from."""
+    if isinstance(sources.task.head, Match):
+        assert sources.store is not None
+        return Baseline("chance", chances(Matching(records, sources.store, sources.encoder)))
+    data = TaskData(run.data.records)
+    if run.data.train_split not in data.splits:
+        return Baseline("none", {})
+    name, answers = constant_answers(sources, data.records(run.data.train_split), records)
+    return Baseline(name, scores_of(sources, records, answers))
+
+
+def answer_all(
+    answering: Answering, records: Records, sources: TaskSources, size: int, share: tuple[int, int]
+) -> list[Said]:
+    """Return what is said to every record, in their order. share: this rank, of how many that answer together."""
+    found: dict[int, Said] = {}
+    batches = evaluation_batches(records, sources.store, sources.encoder, size, *share)
+    total = -(-len(records) // (size * share[1]))
+    for batch in progress(batches, total, f"answering {records.path.stem}", "batch"):
+        found |= dict(zip(batch.indices.tolist(), answering(batch.sequences), strict=True))
+    if share[1] > 1:
+        mine = json.dumps([(row, one.answer, one.ranked) for row, one in found.items()])
+        for other in gather_texts(mine):
+            found |= {row: Said(answer, tuple(map(tuple, ranked))) for row, answer, ranked in json.loads(other)}
+    return [found[row] for row in range(len(records))]
+
+
+def truth_of(record: Record, sources: TaskSources) -> Truth:
+    """Return what a record's answer is compared with."""
+    generates = isinstance(sources.task.head, (Generate, Answer))
+    references = sources.encoder.references(record) if generates else ()
+    return Truth(record.id, record.label, references, record.group)
+
+
+def flat(scores: Mapping[str, Scored], baseline: Baseline) -> dict[str, object]:
+    """Return values, intervals and what is reached without a model by name, those of a group as METRIC/GROUP."""
+    told: dict[str, object] = {}
+    for name, one in _with_groups(scores):
+        told |= {name: round(one.value, 6), f"{name}_low": round(one.low, 6), f"{name}_high": round(one.high, 6)}
+    return told | {f"{name}_baseline": round(one.value, 6) for name, one in _with_groups(baseline.scores)}
+
+
+def table(task: Task, size: str, split: str, scores: Mapping[str, Scored], baseline: Baseline) -> list[str]:
+    """Return the lines that a person reads: value, interval, examples, what needs no model, and what the paper has for
+    this split."""
+    published = {one.metric: one.score for one in task.published if (one.size, one.split) == (size, split)}
+    without = dict(_with_groups(baseline.scores))
+    lines = [
+        f"{task.title}, split {split}",
+        f"{'':28}{'score':>9}{'95 % interval':>18}{'examples':>10}{baseline.name:>20}{'paper':>9}",
+    ]
+    for name, one in _with_groups(scores):
+        interval = f"{one.low:.2f} .. {one.high:.2f}"
+        beside = f"{without[name].value:20.2f}" if name in without else f"{'-':>20}"
+        paper = f"{published[name]:9.2f}" if name in published else f"{'-':>9}"
+        lines.append(f"{name:28}{one.value:9.2f}{interval:>18}{one.count:10,}{beside}{paper}")
+    return lines
+
+
+def _with_groups(scores: Mapping[str, Scored]) -> Iterator[tuple[str, Scored]]:
+    for name, one in scores.items():
+        yield name, one
+        yield from ((f"{name}/{group}", apart) for group, apart in one.groups.items())
+
+
+def write_predictions(path: Path, records: Records, said: Sequence[Said]) -> None:
+    """Write one JSON object a record: its id, image, answer, and what else was near; atomically."""
+    if not said:
+        raise UserError(f"--predictions {path}: retrieval has no answer for each record, but scores; leave it out")
+    with atomic_write(path, "w") as file:
+        for record, one in zip(records, said, strict=True):
+            told = {"id": record.id, "image": record.image, "answer": one.answer, "ranked": one.ranked}
+            file.write(json.dumps(told, ensure_ascii=False) + "\n")
+    say(f"answers: {path}")
+
+
+class TaskProbe:
+    """Judges the model in training, on the first process alone: engine/probe.py."""
+
+    def __init__(self, run: FinetuneRun, sources: TaskSources, model: UnimoForTask, records: Records) -> None:
+        self.run, self.sources, self.model, self.records = run, sources, model, records
+
+    def __call__(self, step: int) -> Probed:
+        """Return each metric's value, and some answers to read."""
+        judged = judge(self.run, self.sources, self.model, self.records, alone=True)
+        shown = range(0, len(judged.said), max(1, len(judged.said) // 8))
+        told = [f"{self.records[row].id}: {judged.said[row].answer}" for row in shown]
+        values = {name: one.value for name, one in judged.scores.items()}
+        return Probed(values, texts={"answers": "\n".join(told)} if told else {})
+
+
+def _say(line: str) -> None:
+    if rank() == 0:
+        say(line)

@@ -1,0 +1,1 @@
+"""Many runs of one configuration: variants, each with several seeds, trained, judged and kept in one table."""
