@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,7 +11,7 @@ import paddle
 from PIL import Image
 
 from tests.data import small_task
-from unimo_paddle.build.task_sources import LABELS_FILE, build_task_model
+from unimo_paddle.build.task_sources import TASK_FILE, Trained, build_task_model
 from unimo_paddle.config import FinetuneRun
 from unimo_paddle.config.finetune import TaskDataSettings
 from unimo_paddle.config.save import SAVED, save_run
@@ -62,7 +62,7 @@ def make(root: Path, task: str) -> SmallRun:
     checkpoint.mkdir(parents=True)
     weights = {name: value.numpy() for name, value in net.state_dict().items()}
     write_safetensors(checkpoint / "model.safetensors", weights)
-    write_json(checkpoint / LABELS_FILE, labels)
+    write_json(checkpoint / TASK_FILE, asdict(Trained(labels)))
     write_json(checkpoint / DATA_FILE, {"detector": "none", "family": "test", "tokenizer": words.fingerprint()})
     save_run(run, root / "run" / SAVED)
     return SmallRun(root / "run", run, net)

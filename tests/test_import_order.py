@@ -14,6 +14,8 @@ ALLOWED = {  # part -> the parts it may import, beside itself
     "environment": set(),
     "files": {"errors"},
     "console": {"errors"},
+    "plain_text": set(),
+    "markup": {"plain_text"},
     "distributed": {"errors"},
     "operators": {"errors", "files", "console", "environment"},
     "safe_pickle": {"errors", "files"},
@@ -45,7 +47,7 @@ ALLOWED = {  # part -> the parts it may import, beside itself
     | {"workers", "model"},
     "prepare": BASE
     | {"workers", "regions", "corpus", "corpus_derived", "corpus_shards", "token_store", "data", "model", "config"}
-    | {"tensor_files", "records", "task_spec", "tasks", "metrics", "region_tools"},
+    | {"tensor_files", "records", "task_spec", "tasks", "metrics", "region_tools", "markup", "plain_text"},
     "tasks": BASE | {"data", "model", "objectives", "metrics", "generation", "task_spec"},
     "engine": BASE | {"tensor_files", "config", "data", "model", "objectives", "metrics"},
     "retrieval": BASE | {"corpus"},
@@ -55,7 +57,7 @@ ALLOWED = {  # part -> the parts it may import, beside itself
     "study": BASE | {"config", "engine", "workers"},
     "build": BASE
     | {"config", "regions", "corpus", "token_store", "data", "model", "objectives", "metrics"}
-    | {"vision", "tasks", "task_spec", "records", "engine", "retrieval", "probes", "preflight"},
+    | {"vision", "tasks", "task_spec", "records", "markup", "plain_text", "engine", "retrieval", "probes", "preflight"},
 }
 ONLY_IN = {  # heavy or delicate library -> the only parts that may name it
     "ppdet": {"vision"},

@@ -109,7 +109,8 @@ class Records(Sequence[Record]):
 
 class TaskData:
     """A folder of splits. labels: the classes' names in the order of their numbers, or the answers of a vocabulary;
-    empty where the folder does not say (a user's own data, a task without classes).
+    empty where the folder does not say (a user's own data, a task without classes).  lowercase: words were made
+    lower-case when it was prepared.
 
     Raises UserError for a folder without splits or with a damaged task.json.
     """
@@ -121,7 +122,7 @@ class TaskData:
         self.splits = sorted(file.stem for file in path.glob("*.jsonl"))
         if not self.splits:
             raise UserError(f"{path} holds no SPLIT.jsonl; tools/prepare.py task writes such a folder: docs/tasks.md")
-        self.task, self.labels = self._read_labels()
+        self.task, self.labels, self.lowercase = self._read_labels()
 
     def records(self, split: str) -> Records:
         """Open a split; UserError with the splits that there are when it is not one of them."""
@@ -129,17 +130,17 @@ class TaskData:
             raise UserError(f"{self.path} has no split {split!r}; it has {', '.join(self.splits)}")
         return Records(self.path / f"{split}.jsonl")
 
-    def _read_labels(self) -> tuple[str | None, tuple[str, ...]]:
+    def _read_labels(self) -> tuple[str | None, tuple[str, ...], bool]:
         path = self.path / LABELS_FILE
         if not path.is_file():
-            return None, ()
+            return None, (), False
         told = read_json(path)
         labels = told.get("labels") if isinstance(told, dict) else None
         if not isinstance(labels, list) or not all(isinstance(one, str) for one in labels):
             raise UserError(f"{path}: an object with `labels`, a list of names, is wanted; prepare the task again")
         if len(set(labels)) < len(labels):
             raise UserError(f"{path}: `labels` names a class twice; prepare the task again")
-        return told.get("task"), tuple(labels)
+        return told.get("task"), tuple(labels), bool(told.get("lowercase"))
 
 
 def to_line(record: Record) -> str:

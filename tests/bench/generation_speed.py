@@ -9,7 +9,7 @@ Four programs, each a process of its own, sleep until it is their turn (A B C D,
     torch    transformers.generate, its cache on, with the same threads and allocator
     uncached this toolkit's plain model over all of each text again for each token, of the last round alone
 
-The texts of all four must be equal: where they are not, the run fails. The prompt is of tokens, read from left to right,
+The texts of all four must be equal: where they are not, the run fails. The prompt is tokens, read from left to right,
 for that is what transformers' decoder reads; 50 regions and [IMG] cost the same.
 """
 

@@ -42,7 +42,7 @@ def meaning(task: Task) -> str:
 
 def lines(task: Task, answered: Sequence[Answered], most: int = 50) -> Iterator[str]:
     """Yield what a person reads: each input, under it the answers with probabilities or scores, the best first."""
-    from unimo_paddle.prepare.inspection.plain import visible
+    from unimo_paddle.plain_text import visible
 
     yield f"{task.title}; numbers: {meaning(task)}"
     for number, one in enumerate(answered[:most], start=1):

@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from unimo_paddle.config import FinetuneRun
+from unimo_paddle.build.task_sources import Trained
 from unimo_paddle.data.task_encode import TaskEncoder
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import read_json, read_text
-from unimo_paddle.records import LABELS_FILE, Record, parse_record
+from unimo_paddle.files import read_text
+from unimo_paddle.records import Record, parse_record
 from unimo_paddle.task_spec import Match, Task
 
 COMMAND_LINE = "the command line"
@@ -33,29 +33,6 @@ class Asked:
     def image(self) -> str | None:
         """What the image is called: its file, or its id in the store."""
         return str(self.picture) if self.picture else self.record.image
-
-
-@dataclass(frozen=True)
-class Wording:
-    """How the words look that a model was trained on. lowercase: made lower-case.  has_pairs, has_tags: with a second
-    text, with the names of the objects seen."""
-
-    lowercase: bool = False
-    has_pairs: bool = False
-    has_tags: bool = False
-
-
-def wording_of(run: FinetuneRun) -> Wording:
-    """Return what the run's data tell of their words, as far as they are still there."""
-    told, records = run.data.records / LABELS_FILE, run.data.records / f"{run.data.train_split}.jsonl"
-    prepared = read_json(told) if told.is_file() else None
-    lowercase = isinstance(prepared, dict) and bool(prepared.get("lowercase"))
-    if not records.is_file():
-        return Wording(lowercase)
-    with records.open(encoding="utf-8") as file:
-        line = next((line for line in file if line.strip()), "{}")
-    first = parse_record(_parsed(line, f"{records}:1"), f"{records}:1")
-    return Wording(lowercase, first.text_b is not None, first.tags is not None)
 
 
 def asked(
@@ -82,17 +59,17 @@ def asked(
     )
 
 
-def worded(asked: Sequence[Asked], wording: Wording) -> list[Asked]:
+def worded(asked: Sequence[Asked], wording: Trained) -> list[Asked]:
     """Return the inputs with their words as the model knows them."""
     return [replace(one, record=_worded(one.record)) for one in asked] if wording.lowercase else list(asked)
 
 
-def require_readable(asked: Sequence[Asked], encoder: TaskEncoder, wording: Wording) -> None:
+def require_readable(asked: Sequence[Asked], encoder: TaskEncoder, wording: Trained) -> None:
     """Raise UserError with every input that lacks what the task reads, or has what it does not read."""
     collected(lambda one: _require(one, encoder, wording), asked)
 
 
-def _require(one: Asked, encoder: TaskEncoder, wording: Wording) -> None:
+def _require(one: Asked, encoder: TaskEncoder, wording: Trained) -> None:
     task, record = encoder.task, one.record
     if record.image and not task.needs_regions:
         raise UserError(f"{one.place}: {task.name} reads no image, but {', '.join(task.reads)}; leave it out")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unimo_paddle.build.explained_style import SCRIPT, STYLE
 from unimo_paddle.build.explained_view import Box, Shares, View, levels, parts
-from unimo_paddle.prepare.inspection.markup import Markup, tag
+from unimo_paddle.markup import Markup, tag
 
 MOST_COLUMNS = 16   # of a table, the most looked at; the others are summed up
 LONGEST_TITLE = 200 # characters; of more, the first and the last ones

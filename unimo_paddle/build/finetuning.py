@@ -9,14 +9,15 @@ from pathlib import Path
 
 from unimo_paddle.build.task_evaluation import TaskProbe, split_of
 from unimo_paddle.build.task_sources import (
-    LABELS_FILE,
     RELEASED_WIDTH,
+    TASK_FILE,
     TaskSources,
     decoding_of,
     open_sources,
     starting_task_model,
     task_facts,
     task_of,
+    trained_on,
 )
 from unimo_paddle.build.training import trainer
 from unimo_paddle.config import FinetuneRun, TrainSettings, fingerprint
@@ -73,7 +74,11 @@ def finetune(run: FinetuneRun, restart: bool, resume: Path | None) -> None:
             settings,
             dict(work.weights),
             run.output.directory,
-            beside={SIZES_FILE: asdict(encoder_sizes(model.encoder)), DATA_FILE: facts, LABELS_FILE: sources.labels},
+            beside={
+                SIZES_FILE: asdict(encoder_sizes(model.encoder)),
+                DATA_FILE: facts,
+                TASK_FILE: asdict(trained_on(run, sources.labels)),
+            },
             parallel=run.parallel,
             precision=precision,
             watch=watch,

@@ -10,15 +10,16 @@ from typing import Any
 import numpy as np
 
 from unimo_paddle.build.answered import Answered
-from unimo_paddle.build.asked import Asked, Wording, require_readable, worded, wording_of
+from unimo_paddle.build.asked import Asked, require_readable, worded
 from unimo_paddle.build.seeing import Seen, detector_of, see
 from unimo_paddle.build.task_sources import (
     TaskSources,
+    Trained,
     checkpoint_of,
     decoding_of,
+    kept_in,
     load_task_model,
     open_sources,
-    trained_labels,
 )
 from unimo_paddle.config import FinetuneRun, Run, load_run, run_from_directory
 from unimo_paddle.config.save import SAVED
@@ -70,7 +71,8 @@ def load(run: FinetuneRun, weights: Path, asked: Sequence[Asked], detector: Path
     Raises UserError for inputs that the task cannot read, images that are nowhere, weights or a detector that do not
     fit.
     """
-    sources, wording = open_sources(run, trained_labels(weights), store_is_optional=True), wording_of(run)
+    wording = kept_in(weights)
+    sources = open_sources(run, wording.labels, store_is_optional=True)
     require_readable(asked, sources.encoder, wording)
     checked = detector_of(run, detector, asked, checkpoint_of(weights))
     model = load_task_model(run, weights, sources)
@@ -134,7 +136,7 @@ def _ranking(names: Sequence[str], scores: np.ndarray[Any, Any]) -> Said:
     return Said(ranked[0][0], ranked)
 
 
-def _tagged(asked: Sequence[Asked], seen: dict[str, Seen], sources: TaskSources, wording: Wording) -> Iterator[Asked]:
+def _tagged(asked: Sequence[Asked], seen: dict[str, Seen], sources: TaskSources, wording: Trained) -> Iterator[Asked]:
     """Yield the inputs, with the names of the objects seen where the model was trained on such and none are given."""
     for one in asked:
         wants = wording.has_tags and "tags" in sources.task.reads and one.record.tags is None and one.image

@@ -6,18 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from unimo_paddle.build.asked import Asked, collected
 from unimo_paddle.build.task_sources import TaskSources
 from unimo_paddle.config import FinetuneRun
 from unimo_paddle.console import progress
 from unimo_paddle.data.encode import ImageRow, encode_image
+from unimo_paddle.data.object_tags import object_tags
 from unimo_paddle.engine.run_directory import require_same_data
 from unimo_paddle.errors import UserError
 from unimo_paddle.regions import Regions
-
-TAG_CONFIDENCE = 0.35  # of a region's class to name an object, as prepare/tasks/captions.py has it
 
 
 @dataclass(frozen=True)
@@ -91,15 +88,10 @@ def seen_of(regions: Regions, name: str, most: int, classes: Sequence[str], pict
     if len(classes) <= 2:  # imported features: the background and "object"
         return Seen(row, tuple(f"region {number + 1}" for number in range(read)), None, frame, picture)
     best, sure = regions.class_probs[:, 1:].argmax(axis=1) + 1, regions.class_probs[:, 1:].max(axis=1)
+    likeliest = regions.class_probs.argmax(axis=1)
+    tags = object_tags(likeliest, regions.class_probs.max(axis=1), classes)
     names = [f"{classes[best[row]]} {sure[row]:.2f}" for row in range(read)]
-    return Seen(row, tuple(names), _tags(regions, classes), frame, picture)
-
-
-def _tags(regions: Regions, classes: Sequence[str]) -> str | None:
-    sure, best = regions.class_probs.max(axis=1), regions.class_probs.argmax(axis=1)
-    order = np.argsort(-sure, kind="stable")
-    names = [classes[best[row]] for row in order if best[row] and sure[row] >= TAG_CONFIDENCE]
-    return " ".join(dict.fromkeys(names)) or None
+    return Seen(row, tuple(names), tags, frame, picture)
 
 
 def _stored(run: FinetuneRun, sources: TaskSources, one: Asked, name: str) -> Seen:

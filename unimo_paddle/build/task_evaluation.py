@@ -12,9 +12,9 @@ from unimo_paddle.build.task_retrieval import Matching, chances, judge_matching
 from unimo_paddle.build.task_sources import (
     TaskSources,
     decoding_of,
+    kept_in,
     load_task_model,
     open_sources,
-    trained_labels,
 )
 from unimo_paddle.config import FinetuneRun
 from unimo_paddle.console import progress, say
@@ -52,7 +52,7 @@ def evaluate_task(run: FinetuneRun, weights: Path, split: str | None, prediction
     split: left out, evaluation.split or the task's first one.  predictions: JSONL to write, one answer a record.
     Raises UserError for a split without answers, a metric that cannot be computed here, or data that do not fit.
     """
-    sources = open_sources(run, trained_labels(weights))
+    sources = open_sources(run, kept_in(weights).labels)
     split = split or split_of(run, sources.task)
     records = TaskData(run.data.records).records(split)
     model = load_task_model(run, weights, sources)
@@ -62,7 +62,7 @@ def evaluate_task(run: FinetuneRun, weights: Path, split: str | None, prediction
         _say(line)
     if predictions and rank() == 0:
         write_predictions(predictions, records, judged.said)
-    return {"task": run.task, "split": split, "weights": str(weights), "examples": len(records)} | flat(
+    return {"task": run.task, "split": split, "weights": str(weights), "example_count": len(records)} | flat(
         judged.scores, baseline
     )
 

@@ -20,12 +20,12 @@ from unimo_paddle.files import read_json, sha256_of
 from unimo_paddle.model.loading import start_from
 from unimo_paddle.model.task_model import ANSWER, GENERATE, MATCH, HeadShape, UnimoForTask
 from unimo_paddle.model.unimo import Unimo
-from unimo_paddle.records import TaskData
+from unimo_paddle.records import Record, TaskData
 from unimo_paddle.regions import RegionStore
 from unimo_paddle.task_spec import Answer, Classify, Decoding, Generate, Match, Regress
 from unimo_paddle.tasks import TASKS, Task
 
-LABELS_FILE = "labels.json"   # beside a checkpoint's weights: what their answers are called
+TASK_FILE = "task.json"       # beside a checkpoint's weights: what they answer, and how the words look that they read
 RELEASED_WIDTH = 2048         # of region features: a model for texts alone has an image side all the same
 STATISTICS_IMAGES = 1000
 IMAGE_SIDE = "encoder.image_projection.weight"
@@ -154,10 +154,31 @@ def starting_task_model(run: FinetuneRun, sources: TaskSources) -> UnimoForTask:
     return model
 
 
-def trained_labels(weights: Path) -> tuple[str, ...]:
-    """Return the labels that trained weights were saved with; none for weights of another kind."""
-    path = checkpoint_of(weights) / LABELS_FILE
-    return tuple(read_json(path)) if path.is_file() else ()
+@dataclass(frozen=True)
+class Trained:
+    """What a checkpoint keeps of its task. labels: of classes or answers.  lowercase: words were made lower-case before
+    the tokenizer saw them; has_pairs, has_tags: records had a second text, names of the objects seen."""
+
+    labels: tuple[str, ...] = ()
+    lowercase: bool = False
+    has_pairs: bool = False
+    has_tags: bool = False
+
+
+def trained_on(run: FinetuneRun, labels: tuple[str, ...]) -> Trained:
+    """Return what a checkpoint of the run will keep, from the run's data."""
+    data = TaskData(run.data.records)
+    first: Record = data.records(run.data.train_split)[0]
+    return Trained(labels, data.lowercase, first.text_b is not None, first.tags is not None)
+
+
+def kept_in(weights: Path) -> Trained:
+    """Return what trained weights were saved with. Raises UserError for weights that are not of a task."""
+    path = checkpoint_of(weights) / TASK_FILE
+    if not path.is_file():
+        raise UserError(f"{weights} holds no {TASK_FILE}: its weights are not fine-tuned on a task; name a run that is")
+    told = read_json(path)
+    return Trained(tuple(told["labels"]), told["lowercase"], told["has_pairs"], told["has_tags"])
 
 
 def checkpoint_of(weights: Path) -> Path:

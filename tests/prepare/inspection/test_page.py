@@ -12,8 +12,8 @@ import pytest
 
 from tests.prepare.whole_corpus import CAPTIONS, HOSTILE
 from unimo_paddle.corpus import Corpus
+from unimo_paddle.markup import Markup, join, tag
 from unimo_paddle.prepare.inspection.gather import gather
-from unimo_paddle.prepare.inspection.markup import Markup, join, tag
 from unimo_paddle.prepare.inspection.page import page
 from unimo_paddle.prepare.inspection.pictures import embedded
 from unimo_paddle.regions import RegionStore

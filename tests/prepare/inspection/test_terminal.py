@@ -8,8 +8,8 @@ import pytest
 
 from tests.prepare.whole_corpus import CAPTIONS
 from unimo_paddle.corpus import Corpus
+from unimo_paddle.plain_text import columns, visible
 from unimo_paddle.prepare.inspection.gather import gather
-from unimo_paddle.prepare.inspection.plain import columns, visible
 from unimo_paddle.prepare.inspection.run import inspect
 from unimo_paddle.prepare.inspection.terminal import Paint, lines
 from unimo_paddle.regions import RegionStore

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from unimo_paddle.markup import Markup, join, tag
 from unimo_paddle.prepare.inspection.graph_layout import HEIGHT, Label, Layout, Line, lay_out
-from unimo_paddle.prepare.inspection.markup import Markup, join, tag
 from unimo_paddle.prepare.rewriting.scene_graph import SceneGraph, Span
 
 _ROUND = {"thing": 6.0, "attribute": HEIGHT / 2, "relation": 3.0}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from unimo_paddle.prepare.inspection.plain import columns, visible
+from unimo_paddle.plain_text import columns, visible
 from unimo_paddle.prepare.rewriting.scene_graph import Relation, SceneGraph
 
 LETTER, PADDING, HEIGHT = 7.8, 12.0, 28.0   # a letter's width, beside and above a label, a node's height

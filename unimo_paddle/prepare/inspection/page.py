@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from unimo_paddle.corpus import Negative
+from unimo_paddle.markup import Markup, join, tag
 from unimo_paddle.prepare.inspection.difference import Piece, difference, new_words
 from unimo_paddle.prepare.inspection.gather import NearImage, NearText, PairView, Positive
 from unimo_paddle.prepare.inspection.graph_drawing import drawing, marked_caption
-from unimo_paddle.prepare.inspection.markup import Markup, join, tag
 from unimo_paddle.prepare.inspection.page_picture import picture
 from unimo_paddle.prepare.inspection.pictures import embedded
 from unimo_paddle.prepare.inspection.style import STYLE

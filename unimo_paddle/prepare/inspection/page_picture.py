@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from unimo_paddle.markup import Markup, join, tag
 from unimo_paddle.prepare.inspection.gather import Box, PairView
-from unimo_paddle.prepare.inspection.markup import Markup, join, tag
 from unimo_paddle.prepare.inspection.pictures import embedded
 
 _LONGEST = 1024   # pixels of the longer side

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from unimo_paddle.plain_text import visible
 from unimo_paddle.prepare.inspection.difference import Piece, difference, new_words
 from unimo_paddle.prepare.inspection.gather import NearText, PairView
-from unimo_paddle.prepare.inspection.plain import visible
 from unimo_paddle.prepare.rewriting.scene_graph import SceneGraph
 
 SHOWN, LETTERS = 10, 240   # entries of a list, letters of a neighbour's text; the page has them all

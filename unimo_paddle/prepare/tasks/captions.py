@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from unimo_paddle.console import say
+from unimo_paddle.data.object_tags import object_tags
 from unimo_paddle.errors import UserError
 from unimo_paddle.prepare.tasks.karpathy import Entry, find_dataset, read_entries
 from unimo_paddle.prepare.tasks.reader import Options
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from unimo_paddle.regions import RegionStore
 
 _NAMES = ("dataset_coco.json", "dataset.json")
-_TAG_CONFIDENCE = 0.35   # of a region's class, as in the release's file for the base size
 _TAG_FILES = ("coco_object_*_tot.ids", "*/coco_object_*_tot.ids")
 _PREFIX = 9              # letters before COCO's number in the archive's image ids
 
@@ -37,19 +37,13 @@ def read_karpathy_captions(source: Path, options: Options) -> Iterator[tuple[str
             yield from ((entry.split, record) for record in _records(entry, store, options))
 
 
-def object_tags(store: RegionStore, image: str) -> str | None:
-    """Return the names of the classes seen in an image, each once, the surest first; None when there is none.
-
-    A store without classes, as imported features have it, names nothing.
-    """
-    names = store.meta.classes
-    if image not in store or len(names) <= 2:   # background and "object"
+def tags_in_store(store: RegionStore, image: str) -> str | None:
+    """Return the names of the classes seen in an image; None where there is none, or no such image."""
+    if image not in store:
         return None
-    seen = store.read_encoded(image).arrays
-    ids, sure = seen["class_ids"][:, 0].astype(int), seen["class_probs"][:, 0].astype(np.float32)   # the best one first
-    order = np.argsort(-sure, kind="stable")
-    chosen = [int(ids[row]) for row in order if ids[row] and sure[row] >= _TAG_CONFIDENCE]
-    return " ".join(dict.fromkeys(names[one] for one in chosen)) or None
+    seen = store.read_encoded(image).arrays   # the best class comes first
+    return object_tags(seen["class_ids"][:, 0].astype(np.int64), seen["class_probs"][:, 0].astype(np.float32),
+                       store.meta.classes)  # fmt: skip
 
 
 def _open(path: Path | None) -> RegionStore | None:
@@ -63,7 +57,7 @@ def _open(path: Path | None) -> RegionStore | None:
 def _records(entry: Entry, store: RegionStore | None, options: Options) -> Iterator[Record]:
     if not entry.sentences:
         raise UserError(f"{entry.place}: the image has no caption")
-    tags = object_tags(store, entry.image) if store is not None else None
+    tags = tags_in_store(store, entry.image) if store is not None else None
     tags = words(tags, options.lowercase) if tags else None
     if entry.split != "train":
         yield Record(id=entry.image, image=entry.image, tags=tags, references=tuple(raw for _, raw in entry.sentences))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from unimo_paddle.prepare.inspection.plain import visible
+from unimo_paddle.plain_text import visible
 
 _EMPTY = frozenset({"meta", "link", "img", "input"})   # HTML lets these stand without an end; SVG none
 
