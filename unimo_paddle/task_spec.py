@@ -45,11 +45,13 @@ class Match:
 class Generate:
     """A text. end: the token that ends it, mask for sequence to sequence, sep for captions (release, section 5).
 
-    dialogue: role and turn embeddings of the source's turns (release, section 5.2).
+    dialogue: role and turn embeddings of the source's turns (release, section 5.2).  closed: only the data's answers
+    may be said: generation is held to the tree of their tokens.
     """
 
     end: str = "mask"
     dialogue: bool = False
+    closed: bool = False
 
 
 Head = Classify | Regress | Answer | Match | Generate
@@ -60,8 +62,9 @@ class Decoding:
     """How a text is generated.
 
     method: greedy, beam, diverse (beam, in groups) or nucleus.  beams: hypotheses of a source.  length_penalty: the
-    exponent of ((5 + length) / 6); normalise: release divides at every step, gnmt in the end.
-    most, least: tokens of an answer, its end counted.  block_trigrams: no word trigram twice.  groups, diversity: of
+    exponent of ((5 + length) / 6); normalise: release divides at every step, gnmt in the end,
+    length in the end by length ** length_penalty, as transformers does.
+    most: tokens of an answer, its end counted; least: tokens before the end may come.  block_trigrams: no word trigram twice.  groups, diversity: of
     diverse beam search.  top_p, temperature: of nucleus sampling.
     """
 

@@ -70,6 +70,7 @@ def assert_said(world: World, split: str, path: Path) -> None:
         assert {one["image"] for one in lines} == {record.image for record in records}
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("java") is None, reason="METEOR is a Java program")
 def test_meteor_is_there_with_java(tmp_path: Path, places: Places) -> None:
     world = World(tmp_path, places, "coco_caption", more={"evaluation.every": 100}).ready()

@@ -50,7 +50,7 @@ def words_of(head):
 
 def test_every_task_of_the_paper_has_a_configuration_of_each_size():
     for name, task in TASKS.items():
-        if not name.startswith("custom_"):
+        if task.published:
             for size in ("base", "large"):
                 run = load_run(CONFIGS / f"{name}_{size}.yaml")
                 assert (run.task, run.model.size) == (name, size)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
-from unimo_paddle.build.task_evaluation import TaskProbe, split_of
+from unimo_paddle.build.task_evaluation import TaskProbe, require_truths, split_of
 from unimo_paddle.build.task_sources import (
     RELEASED_WIDTH,
     TASK_FILE,
@@ -23,7 +23,7 @@ from unimo_paddle.build.training import trainer
 from unimo_paddle.config import FinetuneRun, TrainSettings, fingerprint
 from unimo_paddle.console import say
 from unimo_paddle.data.prefetch import Prefetch
-from unimo_paddle.data.task_stream import StreamSettings, TaskStream
+from unimo_paddle.data.task_stream import StreamSettings, TaskStream, survey
 from unimo_paddle.data.tokenizer import load_tokenizer
 from unimo_paddle.distributed import rank, world_size
 from unimo_paddle.engine.precision import Precision
@@ -102,14 +102,16 @@ def watching(
     run: FinetuneRun, sources: TaskSources, model: UnimoForTask, data: TaskData, steps_per_epoch: int
 ) -> Watch:
     """Return how the best checkpoint is found: the task's metric on its dev split, or none where there is no such
-    split."""
+    split. Raises UserError, now rather than after an epoch, for a split that cannot be judged."""
     split = split_of(run, sources.task)
     if split not in data.splits:
         say(f"{data.path} has no split {split}: the newest checkpoint is kept, not the best one")
         return Watch()
-    records = data.records(split)
-    shown = run.evaluation.examples
-    probe = TaskProbe(run, sources, model, records.first(shown) if shown else records)
+    records, shown = data.records(split), run.evaluation.examples
+    records = records.first(shown) if shown else records
+    require_truths(sources, records)
+    survey(records, sources.store, sources.encoder, with_answer=False)
+    probe = TaskProbe(run, sources, model, records)
     return Watch(probe, run.evaluation.every or steps_per_epoch, sources.task.best_by)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from unimo_paddle.config import PretrainRun
+from unimo_paddle.config import ModelSettings, PretrainRun
 from unimo_paddle.data.tokenizer import Tokenizer, load_tokenizer
 from unimo_paddle.engine.checkpoint import read_weights, restore_model
 from unimo_paddle.engine.run_directory import require_same_data
@@ -32,19 +32,24 @@ def build_model(run: PretrainRun, tokenizer: Tokenizer, store: RegionStore) -> U
     ]
     if faults:
         raise UserError("; ".join(faults) + ": leave the setting out or name other data")
-    encoder = Unimo(
-        vocab_size=tokenizer.vocab_size,
+    encoder = build_encoder(model, tokenizer.vocab_size, store.meta.feature_width)
+    return UnimoForPretraining(encoder, len(store.meta.classes))
+
+
+def build_encoder(model: ModelSettings, vocabulary: int, feature_width: int) -> Unimo:
+    """Build the encoder with random weights."""
+    return Unimo(
+        vocab_size=vocabulary,
         width=model.width,
         layers=model.layers,
         heads=model.heads,
-        feature_width=store.meta.feature_width,
+        feature_width=feature_width,
         max_positions=model.max_positions,
         dropout=model.dropout,
         attention_dropout=model.attention_dropout,
         operators=model.operators,
         recompute=model.recompute,
     )
-    return UnimoForPretraining(encoder, len(store.meta.classes))
 
 
 def with_sizes_of_data(run: PretrainRun) -> PretrainRun:

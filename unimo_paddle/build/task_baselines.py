@@ -8,6 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from unimo_paddle.build.task_sources import TaskSources
+from unimo_paddle.data.task_encode import class_name
 from unimo_paddle.metrics.scored import Prediction
 from unimo_paddle.records import Record, Records, Text
 from unimo_paddle.task_spec import Answer, Classify, Generate, Regress
@@ -21,7 +22,7 @@ def constant_answers(sources: TaskSources, trained: Records, judged: Records) ->
     """
     head, count = sources.task.head, len(judged)
     if isinstance(head, Classify):
-        return "commonest class", [_commonest(str(one.label) for one in trained)] * count
+        return "commonest class", [_commonest(class_name(one.label or 0) for one in trained)] * count
     if isinstance(head, Answer):
         best = _commonest(max(one.answers, key=lambda answer: one.answers[answer]) for one in trained)
         return "commonest answer", [best] * count

@@ -18,6 +18,7 @@ from unimo_paddle.build.task_sources import (
 )
 from unimo_paddle.config import FinetuneRun
 from unimo_paddle.console import progress, say
+from unimo_paddle.data.task_encode import class_name
 from unimo_paddle.data.task_stream import evaluation_batches
 from unimo_paddle.distributed import gather_texts, rank, world_size
 from unimo_paddle.engine.probe import Probed
@@ -26,7 +27,7 @@ from unimo_paddle.files import atomic_write
 from unimo_paddle.metrics.table import Prediction, Scored, Truth, missing, score_named
 from unimo_paddle.model.task_model import UnimoForTask
 from unimo_paddle.records import Record, Records, TaskData
-from unimo_paddle.task_spec import Answer, Generate, Match, Task
+from unimo_paddle.task_spec import Answer, Classify, Generate, Match, Regress, Task
 from unimo_paddle.tasks.answers import Answering, Said
 
 
@@ -50,11 +51,19 @@ def evaluate_task(run: FinetuneRun, weights: Path, split: str | None, prediction
     """Judge trained weights on a split and print the table; return it flat.
 
     split: left out, evaluation.split or the task's first one.  predictions: JSONL to write, one answer a record.
-    Raises UserError for a split without answers, a metric that cannot be computed here, or data that do not fit.
+    Raises UserError for a split without answers, weights or data that do not fit, and a file that cannot be written,
+    before anything is answered.
     """
-    sources = open_sources(run, kept_in(weights).labels)
+    trained = kept_in(weights)
+    if trained.task not in (None, run.task):
+        raise UserError(f"{weights} was trained on {trained.task}, but task is {run.task}; name a run of that task, or "
+                        f"its own configuration, {weights}/config.yaml")
+    sources = open_sources(run, trained.labels)
     split = split or split_of(run, sources.task)
     records = TaskData(run.data.records).records(split)
+    if predictions:
+        require_writable(predictions, sources.task)
+    require_truths(sources, records)
     model = load_task_model(run, weights, sources)
     judged = judge(run, sources, model, records)
     baseline = without_model(run, sources, records)
@@ -65,6 +74,27 @@ def evaluate_task(run: FinetuneRun, weights: Path, split: str | None, prediction
     return {"task": run.task, "split": split, "weights": str(weights), "example_count": len(records)} | flat(
         judged.scores, baseline
     )
+
+
+def require_truths(sources: TaskSources, records: Records) -> None:
+    """Raise UserError naming file and line of the first record that cannot be judged: it has no answer, or one that
+    the model does not know."""
+    head = sources.task.head
+    for row, record in enumerate(records):
+        place = records.place(row)
+        if isinstance(head, (Classify, Regress)):
+            sources.encoder.require(record, place, with_answer=True)
+        elif not isinstance(head, Match) and not any(one.strip() for one in sources.encoder.references(record)):
+            raise UserError(f"{place}: there is nothing to judge an answer by: references, or target, is wanted")
+
+
+def require_writable(predictions: Path, task: Task) -> None:
+    """Raise UserError for answers that nobody can write there."""
+    if isinstance(task.head, Match):
+        raise UserError(f"--predictions {predictions}: retrieval has no answer for each record, but scores; leave it "
+                        "out")
+    if predictions.is_dir():
+        raise UserError(f"--predictions {predictions} is a folder; name a file, e.g. answers.jsonl")
 
 
 def split_of(run: FinetuneRun, task: Task) -> str:
@@ -102,7 +132,14 @@ def without_model(run: FinetuneRun, sources: TaskSources, records: Records) -> B
     data = TaskData(run.data.records)
     if run.data.train_split not in data.splits:
         return Baseline("none", {})
-    name, answers = constant_answers(sources, data.records(run.data.train_split), records)
+    trained = data.records(run.data.train_split)
+    try:
+        for row, record in enumerate(trained):
+            sources.encoder.require(record, trained.place(row), with_answer=True)
+    except UserError as error:
+        _say(f"nothing to compare with: {error}")
+        return Baseline("none", {})
+    name, answers = constant_answers(sources, trained, records)
     return Baseline(name, scores_of(sources, records, answers))
 
 
@@ -123,10 +160,12 @@ def answer_all(
 
 
 def truth_of(record: Record, sources: TaskSources) -> Truth:
-    """Return what a record's answer is compared with."""
-    generates = isinstance(sources.task.head, (Generate, Answer))
-    references = sources.encoder.references(record) if generates else ()
-    return Truth(record.id, record.label, references, record.group)
+    """Return what a record's answer is compared with; a class that is written as a number by its name."""
+    head, label = sources.task.head, record.label
+    references = sources.encoder.references(record) if isinstance(head, (Generate, Answer)) else ()
+    if isinstance(head, Classify) and label is not None:
+        label = class_name(label)
+    return Truth(record.id, label, references, record.group)
 
 
 def flat(scores: Mapping[str, Scored], baseline: Baseline) -> dict[str, object]:
@@ -162,8 +201,6 @@ def _with_groups(scores: Mapping[str, Scored]) -> Iterator[tuple[str, Scored]]:
 
 def write_predictions(path: Path, records: Records, said: Sequence[Said]) -> None:
     """Write one JSON object a record: its id, image, answer, and what else was near; atomically."""
-    if not said:
-        raise UserError(f"--predictions {path}: retrieval has no answer for each record, but scores; leave it out")
     with atomic_write(path, "w") as file:
         for record, one in zip(records, said, strict=True):
             told = {"id": record.id, "image": record.image, "answer": one.answer, "ranked": one.ranked}

@@ -9,6 +9,7 @@ from pathlib import Path
 import paddle
 
 from unimo_paddle.build.facts import store_checksum
+from unimo_paddle.build.models import build_encoder
 from unimo_paddle.config import FinetuneRun
 from unimo_paddle.console import say
 from unimo_paddle.data.task_encode import Limits, TaskEncoder, labels_of
@@ -19,7 +20,6 @@ from unimo_paddle.errors import UserError
 from unimo_paddle.files import read_json, sha256_of
 from unimo_paddle.model.loading import start_from
 from unimo_paddle.model.task_model import ANSWER, GENERATE, MATCH, HeadShape, UnimoForTask
-from unimo_paddle.model.unimo import Unimo
 from unimo_paddle.records import Record, TaskData
 from unimo_paddle.regions import RegionStore
 from unimo_paddle.task_spec import Answer, Classify, Decoding, Generate, Match, Regress
@@ -79,7 +79,7 @@ def open_sources(run: FinetuneRun, labels: tuple[str, ...] = (), store_is_option
 
 def told_labels(run: FinetuneRun, task: Task) -> tuple[str, ...]:
     """Return the names of classes or answers: as task.json lists them, or all that the training split has."""
-    if not isinstance(task.head, (Classify, Answer)):
+    if not has_labels(task):
         return ()
     data = TaskData(run.data.records)
     if data.labels:
@@ -87,7 +87,14 @@ def told_labels(run: FinetuneRun, task: Task) -> tuple[str, ...]:
     records = data.records(run.data.train_split)
     if isinstance(task.head, Classify):
         return labels_of(records)
+    if isinstance(task.head, Generate):
+        return tuple(sorted({record.target for record in records if isinstance(record.target, str)}))
     return tuple(sorted({answer for record in records for answer in record.answers}))
+
+
+def has_labels(task: Task) -> bool:
+    """Tell whether a task answers with one of a list."""
+    return isinstance(task.head, (Classify, Answer)) or (isinstance(task.head, Generate) and task.head.closed)
 
 
 def task_facts(run: FinetuneRun, sources: TaskSources) -> dict[str, str]:
@@ -110,18 +117,7 @@ def build_task_model(run: FinetuneRun, task: Task, vocabulary: int, feature_widt
               if given not in (None, found)]  # fmt: skip
     if faults:
         raise UserError("; ".join(faults) + ": leave the setting out or name other data")
-    encoder = Unimo(
-        vocab_size=vocabulary,
-        width=model.width,
-        layers=model.layers,
-        heads=model.heads,
-        feature_width=feature_width,
-        max_positions=model.max_positions,
-        dropout=model.dropout,
-        attention_dropout=model.attention_dropout,
-        operators=model.operators,
-        recompute=model.recompute,
-    )
+    encoder = build_encoder(model, vocabulary, feature_width)
     return UnimoForTask(encoder, head_shape(task, labels))
 
 
@@ -157,28 +153,32 @@ def starting_task_model(run: FinetuneRun, sources: TaskSources) -> UnimoForTask:
 @dataclass(frozen=True)
 class Trained:
     """What a checkpoint keeps of its task. labels: of classes or answers.  lowercase: words were made lower-case before
-    the tokenizer saw them; has_pairs, has_tags: records had a second text, names of the objects seen."""
+    the tokenizer saw them; has_pairs, has_tags: records had a second text, names of the objects seen.  task: its name.
+    """
 
     labels: tuple[str, ...] = ()
     lowercase: bool = False
     has_pairs: bool = False
     has_tags: bool = False
+    task: str | None = None
 
 
 def trained_on(run: FinetuneRun, labels: tuple[str, ...]) -> Trained:
     """Return what a checkpoint of the run will keep, from the run's data."""
     data = TaskData(run.data.records)
     first: Record = data.records(run.data.train_split)[0]
-    return Trained(labels, data.lowercase, first.text_b is not None, first.tags is not None)
+    return Trained(labels, data.lowercase, first.text_b is not None, first.tags is not None, run.task)
 
 
 def kept_in(weights: Path) -> Trained:
     """Return what trained weights were saved with. Raises UserError for weights that are not of a task."""
+    if not weights.exists():
+        raise UserError(f"{weights} does not exist; name the folder of a fine-tuning run, or a checkpoint")
     path = checkpoint_of(weights) / TASK_FILE
     if not path.is_file():
         raise UserError(f"{weights} holds no {TASK_FILE}: its weights are not fine-tuned on a task; name a run that is")
     told = read_json(path)
-    return Trained(tuple(told["labels"]), told["lowercase"], told["has_pairs"], told["has_tags"])
+    return Trained(tuple(told["labels"]), told["lowercase"], told["has_pairs"], told["has_tags"], told.get("task"))
 
 
 def checkpoint_of(weights: Path) -> Path:

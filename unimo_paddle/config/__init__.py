@@ -12,7 +12,7 @@ from unimo_paddle.config.engine import (
 from unimo_paddle.config.finetune import FinetuneRun
 from unimo_paddle.config.load import Run, load_corpus_plan, load_run
 from unimo_paddle.config.save import differences, fingerprint, run_from_directory, save_run
-from unimo_paddle.config.schema import SIZES, DetectorRun, PretrainRun
+from unimo_paddle.config.schema import SIZES, DetectorRun, ModelSettings, PretrainRun
 
 __all__ = [
     "SIZES",
@@ -20,6 +20,7 @@ __all__ = [
     "CorpusPlan",
     "DetectorRun",
     "FinetuneRun",
+    "ModelSettings",
     "OptimizerSettings",
     "ParallelSettings",
     "PrecisionSettings",

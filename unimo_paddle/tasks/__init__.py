@@ -19,9 +19,11 @@ from unimo_paddle.tasks import (
     sst2,
     stsb,
     vqa,
+    vqa_generation,
 )
 
 __all__ = ["TASKS", "Task"]
 
-_MODULES = (sst2, mnli, cola, stsb, coqa, squad_qg, cnndm, gigaword, vqa, coco_caption, snli_ve, flickr30k)
-TASKS: dict[str, Task] = {task.name: task for task in (*(module.TASK for module in _MODULES), *custom.TASKS)}
+_TEXTS = (sst2, mnli, cola, stsb, coqa, squad_qg, cnndm, gigaword)
+_IMAGES = (vqa, vqa_generation, coco_caption, snli_ve, flickr30k)
+TASKS: dict[str, Task] = {task.name: task for task in (*(module.TASK for module in _TEXTS + _IMAGES), *custom.TASKS)}

@@ -34,8 +34,8 @@ class Said:
 class Answering:
     """Answers batches with a model in evaluation mode.
 
-    labels: of classes or answers.  decoding: of texts; among: the only texts that may be said, None for any.
-    seed: of nucleus sampling.
+    labels: of classes or answers; of a closed task the only texts that may be said.  decoding: of texts; seed: of
+    nucleus sampling.
     """
 
     def __init__(
@@ -45,7 +45,6 @@ class Answering:
         tokenizer: Tokenizer,
         labels: Sequence[str],
         decoding: Decoding | None = None,
-        among: Sequence[str] | None = None,
         seed: int = 0,
     ) -> None:
         assert not isinstance(task.head, Match), "images and texts are scored, not answered (engine/scoring.py)"
@@ -54,7 +53,7 @@ class Answering:
             assert decoding is not None, task.name
             self._decoding, self._ids = decoding, generation_ids(tokenizer, task.head)
             self._decoder = CachedDecoder(model.encoder, model.language_head)
-            self._trie = trie_of(tokenizer, among) if among else None
+            self._trie = trie_of(tokenizer, labels) if task.head.closed else None
 
     def __call__(self, sequences: Sequences) -> list[Said]:
         """Answer each sequence of a batch, in its order."""

@@ -51,7 +51,7 @@ def test_questions_get_soft_scores_of_answers_that_are_frequent_in_train_and_val
     found = prepare("vqa", source, tmp_path / "to")
     assert {split: len(records) for split, records in found.items()} == {"train": LEAST - 1, "dev": 2, "test-dev": 1}
     assert found["dev"][0] == Record(
-        id="42001", image="42", text="is it a dog?", answers={"dog": 0.6}, group="other",
+        id="42001", image="42", text="is it a dog?", answers={"dog": 0.6}, group="other", target="dog",
         references=("dog", "dog", "cat", "puppy", *["cow"] * 6),
     )  # fmt: skip
     assert found["dev"][1].answers == {}, "kept: it is judged, though it cannot be right"

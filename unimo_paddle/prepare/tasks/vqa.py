@@ -34,7 +34,8 @@ class _Answered:
 
 
 def read_vqa(source: Path, options: Options) -> Iterator[tuple[str, Record]]:
-    """One record a question. answers: the soft scores of those in the vocabulary (answers.py); references: all ten.
+    """One record a question. answers: the soft scores of those in the vocabulary (answers.py); references: all ten;
+    target: the answer with the highest score, for those who write answers.
 
     Questions without annotations, as those of the test server, have neither. Training questions that no answer of the
     vocabulary fits are left out and counted; in the other splits they stay.
@@ -77,9 +78,10 @@ def _record(told: Any, place: str, answered: Mapping[int, _Answered] | None, kno
     if question not in answered:
         raise UserError(f"{place}: no annotation has the question_id {question}; do the two files belong together?")
     one = answered[question]
+    scores = soft_scores(one.said, known)
     return Record(
-        id=str(question), image=str(image), text=text, answers=soft_scores(one.said, known), references=one.said,
-        group=one.kind,
+        id=str(question), image=str(image), text=text, answers=scores, references=one.said, group=one.kind,
+        target=max(scores, key=lambda answer: scores[answer], default=None),
     )  # fmt: skip
 
 

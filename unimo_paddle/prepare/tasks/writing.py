@@ -14,7 +14,7 @@ from unimo_paddle.errors import UserError
 from unimo_paddle.files import atomic_directory, atomic_write, write_json
 from unimo_paddle.prepare.tasks.reader import Options
 from unimo_paddle.records import LABELS_FILE, Record, to_line
-from unimo_paddle.task_spec import Answer, Classify
+from unimo_paddle.task_spec import Answer, Classify, Generate
 from unimo_paddle.tasks import Task
 
 SHOWN = 5
@@ -110,9 +110,10 @@ class _Splits:
         return list(self.options.labels) or sorted(self._labels)
 
     def _note_labels(self, split: str, record: Record) -> None:
-        if isinstance(self.task.head, Answer):
+        head = self.task.head
+        if isinstance(head, Answer) or (isinstance(head, Generate) and head.closed):
             self._labels.update(record.answers)
-        elif isinstance(self.task.head, Classify) and split == "train" and record.label is not None:
+        elif isinstance(head, Classify) and split == "train" and record.label is not None:
             self._labels.add(class_name(record.label))
 
     def _file(self, split: str) -> IO[str]:
