@@ -62,10 +62,10 @@ class Decoding:
     """How a text is generated.
 
     method: greedy, beam, diverse (beam, in groups) or nucleus.  beams: hypotheses of a source.  length_penalty: the
-    exponent of ((5 + length) / 6); normalise: release divides at every step, gnmt in the end,
-    length in the end by length ** length_penalty, as transformers does.
-    most: tokens of an answer, its end counted; least: tokens before the end may come.  block_trigrams: no word trigram twice.  groups, diversity: of
-    diverse beam search.  top_p, temperature: of nucleus sampling.
+    exponent of ((5 + length) / 6); normalise: release divides at every step, gnmt in the end, length in the end by
+    length ** length_penalty, as transformers does.  most: tokens of an answer, its end counted; least: tokens before
+    the end may come.  block_trigrams: no word trigram twice.  groups, diversity: of diverse beam search.
+    top_p, temperature: of nucleus sampling.
     """
 
     method: str = "beam"

@@ -84,8 +84,8 @@ class DecodingSettings:
                                  choices=("greedy", "beam", "diverse", "nucleus"))
     beams: int | None = setting(None, "hypotheses of a source", at_least=1, may_change=True)
     length_penalty: float | None = setting(None, "exponent of ((5 + length) / 6)", at_least=0, may_change=True)
-    normalise: str | None = setting(None, "release: at every step; gnmt: in the end; length: in the end by length ** length_penalty", choices=("release", "gnmt", "length"),
-                                    may_change=True)
+    normalise: str | None = setting(None, "release: at every step; gnmt: in the end; length: in the end by length ** "
+                                          "length_penalty", choices=("release", "gnmt", "length"), may_change=True)
     most: int | None = setting(None, "tokens of an answer at most, its end counted", at_least=1, may_change=True)
     least: int | None = setting(None, "tokens before an answer may end", at_least=0, may_change=True)
     block_trigrams: bool | None = setting(None, "no trigram of words twice", may_change=True)
