@@ -11,7 +11,7 @@ import paddle
 from PIL import Image
 
 from tests.data import small_task
-from unimo_paddle.build.task_sources import TASK_FILE, Trained, build_task_model
+from unimo_paddle.build.task_sources import TASK_FILE, Trained, build_task_model, has_labels
 from unimo_paddle.config import FinetuneRun
 from unimo_paddle.config.finetune import TaskDataSettings
 from unimo_paddle.config.save import SAVED, save_run
@@ -20,7 +20,6 @@ from unimo_paddle.engine.run_directory import DATA_FILE
 from unimo_paddle.files import write_json
 from unimo_paddle.model.task_model import UnimoForTask
 from unimo_paddle.regions import Regions
-from unimo_paddle.task_spec import Answer, Classify
 from unimo_paddle.tasks import TASKS
 from unimo_paddle.tensor_files import write_safetensors
 from unimo_paddle.vision.description import read_description
@@ -42,8 +41,7 @@ class SmallRun:
 
 
 def labels_of(task: str) -> tuple[str, ...]:
-    head = TASKS[task].head
-    return LABELS.get(task, small_task.LABELS) if isinstance(head, (Classify, Answer)) else ()
+    return LABELS.get(task, small_task.LABELS) if has_labels(TASKS[task]) else ()
 
 
 def make(root: Path, task: str) -> SmallRun:
@@ -66,6 +64,12 @@ def make(root: Path, task: str) -> SmallRun:
     write_json(checkpoint / DATA_FILE, {"detector": "none", "family": "test", "tokenizer": words.fingerprint()})
     save_run(run, root / "run" / SAVED)
     return SmallRun(root / "run", run, net)
+
+
+def keep(made: SmallRun, **wording: bool) -> None:
+    """Let the run's checkpoint say how the words looked that it was trained on."""
+    path = made.folder / "checkpoints" / "step-00000001" / TASK_FILE
+    write_json(path, json.loads(path.read_text()) | wording)
 
 
 def make_detector(folder: Path, sha256: str = "none") -> None:

@@ -16,4 +16,4 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Places:
 def no_java(monkeypatch: pytest.MonkeyPatch) -> None:
     """METEOR starts Java, a second each time."""
     real = shutil.which
-    monkeypatch.setattr(shutil, "which", lambda name, *more, **named: None if name == "java" else real(name, *more, **named))
+    monkeypatch.setattr(shutil, "which", lambda name, *more: None if name == "java" else real(name, *more))

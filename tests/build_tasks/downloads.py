@@ -165,6 +165,7 @@ PUBLIC = {
     "cnndm": lambda: _pairs_of_lines("source", "target"),
     "gigaword": lambda: _pairs_of_lines("article", "title"),
     "vqa": _vqa,
+    "vqa_generation": _vqa,
     "coco_caption": _karpathy_captions,
     "flickr30k": _karpathy_retrieval,
     "snli_ve": _snli_ve,

@@ -26,7 +26,7 @@ def looks(world: World) -> dict[int, dict[str, float]]:
 def test_the_best_of_all_looks_at_dev_is_kept(trained: World) -> None:
     found = looks(trained)
     assert list(found) == list(range(2, 2 * EPOCHS + 1, 2))
-    assert all(values.keys() == {"pearson", "spearman", "pearson_spearman"} for values in found.values())
+    assert all(values.keys() == {"pearson_spearman"} for values in found.values()), "what picks the best, alone"
     best = max(found, key=lambda step: (found[step][trained.spec.best_by], step))
     assert best != max(found), "the case tells best from newest"
     checkpoints = trained.run / "checkpoints"

@@ -103,7 +103,9 @@ def split_of(run: FinetuneRun, task: Task) -> str:
 
 
 def judge(run: FinetuneRun, sources: TaskSources, model: UnimoForTask, records: Records, alone: bool = False) -> Judged:
-    """Answer every record of a split and score the answers. alone: by this process, the others do something else."""
+    """Answer every record of a split and score the answers. alone: in training, by this process, while the others wait:
+    what picks the best checkpoint is all that is scored, for METEOR alone takes half a minute.
+    """
     task = sources.task
     if isinstance(task.head, Match):
         assert sources.store is not None
@@ -111,15 +113,18 @@ def judge(run: FinetuneRun, sources: TaskSources, model: UnimoForTask, records: 
         return Judged(judge_matching(model, matching, run.evaluation.batch, run.evaluation.shortlist, alone), [])
     answering = Answering(model, task, sources.tokenizer, sources.labels, decoding_of(run), seed=run.train.seed)
     said = answer_all(answering, records, sources, run.evaluation.batch, (0, 1) if alone else (rank(), world_size()))
-    return Judged(scores_of(sources, records, [one.answer for one in said]), said)
+    names = (task.best_by,) if alone else task.metrics
+    return Judged(scores_of(sources, records, [one.answer for one in said], names), said)
 
 
-def scores_of(sources: TaskSources, records: Records, answers: Sequence[Prediction]) -> dict[str, Scored]:
-    """Score one answer a record by the task's metrics, those that can be computed here."""
-    left_out = missing(sources.task.metrics)
+def scores_of(
+    sources: TaskSources, records: Records, answers: Sequence[Prediction], metrics: Sequence[str]
+) -> dict[str, Scored]:
+    """Score one answer a record by these metrics, those of them that can be computed here."""
+    left_out = missing(metrics)
     for name, reason in left_out.items():
         _say(f"{name} is left out: {reason}")
-    names = [name for name in sources.task.metrics if name not in left_out]
+    names = [name for name in metrics if name not in left_out]
     return score_named(names, answers, [truth_of(record, sources) for record in records])
 
 
@@ -140,7 +145,7 @@ def without_model(run: FinetuneRun, sources: TaskSources, records: Records) -> B
         _say(f"nothing to compare with: {error}")
         return Baseline("none", {})
     name, answers = constant_answers(sources, trained, records)
-    return Baseline(name, scores_of(sources, records, answers))
+    return Baseline(name, scores_of(sources, records, answers, sources.task.metrics))
 
 
 def answer_all(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -51,9 +51,11 @@ class Answering:
         self.model, self.task, self.tokenizer, self.labels, self.seed = model, task, tokenizer, labels, seed
         if isinstance(task.head, Generate):
             assert decoding is not None, task.name
-            self._decoding, self._ids = decoding, generation_ids(tokenizer, task.head)
+            self._ids = generation_ids(tokenizer, task.head)
             self._decoder = CachedDecoder(model.encoder, model.language_head)
             self._trie = trie_of(tokenizer, labels) if task.head.closed else None
+            # Every answer of a closed task must fit, with its end.
+            self._decoding = replace(decoding, most=self._trie.longest + 1) if self._trie else decoding
 
     def __call__(self, sequences: Sequences) -> list[Said]:
         """Answer each sequence of a batch, in its order."""

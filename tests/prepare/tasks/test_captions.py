@@ -9,7 +9,7 @@ from tests.prepare.tasks.task_folder import prepare, write
 from tests.region_tools.foreign import caption, found
 from unimo_paddle.data.tokenizer import train_tokenizer
 from unimo_paddle.errors import UserError
-from unimo_paddle.prepare.tasks.captions import object_tags
+from unimo_paddle.prepare.tasks.captions import tags_in_store
 from unimo_paddle.records import Record
 from unimo_paddle.region_tools.imports.run import Request, import_features
 from unimo_paddle.regions import RegionStore
@@ -33,15 +33,15 @@ def test_train_has_a_record_a_caption_and_the_others_one_an_image(tmp_path):
 def test_tags_are_what_the_store_saw_with_confidence_the_surest_first(tmp_path, stored):
     source = write(tmp_path / "from", {CALLED: dataset(image(1, "train", "One."), image(2, "val", "Two."))})
     store = stored(["1", "2"], SEEN)
-    assert object_tags(RegionStore(store), "1") == "cat Red hat", "0.7, 0.6; not the background, nor 0.3"
+    assert tags_in_store(RegionStore(store), "1") == "cat Red hat", "0.7, 0.6; not the background, nor 0.3"
     found = prepare("coco_caption", source, tmp_path / "to", "--regions", store)
     assert {record.tags for records in found.values() for record in records} == {"cat red hat"}
 
 
 def test_a_store_that_saw_nothing_for_sure_gives_no_tags(stored):
     store = RegionStore(stored(["1"]))
-    assert object_tags(store, "1") is None
-    assert object_tags(store, "2") is None
+    assert tags_in_store(store, "1") is None
+    assert tags_in_store(store, "2") is None
 
 
 BAD = [
