@@ -71,7 +71,7 @@ def test_scores_are_those_of_one(name: str, worlds: dict[str, World], told: dict
     assert first == scores("two", worlds[name].config)
 
 
-def test_the_first_process_alone_looks_at_dev(worlds: dict[str, World], told: dict) -> None:
+def test_both_processes_look_at_dev_and_keep_the_best(worlds: dict[str, World], told: dict) -> None:
     for name, world in worlds.items():
         lines = [json.loads(line) for line in Path(world.root / "two" / "probes.jsonl").read_text().splitlines()]
         assert [one["step"] for one in lines] == [2, 4]

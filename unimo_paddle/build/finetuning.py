@@ -17,11 +17,11 @@ from unimo_paddle.build.task_sources import (
     starting_task_model,
     task_facts,
     task_of,
+    tell,
     trained_on,
 )
 from unimo_paddle.build.training import trainer
 from unimo_paddle.config import FinetuneRun, TrainSettings, fingerprint
-from unimo_paddle.console import say
 from unimo_paddle.data.prefetch import Prefetch
 from unimo_paddle.data.task_stream import StreamSettings, TaskStream, survey
 from unimo_paddle.data.tokenizer import load_tokenizer
@@ -53,7 +53,7 @@ def finetune(run: FinetuneRun, restart: bool, resume: Path | None) -> None:
     sources, data = open_sources(run), TaskData(run.data.records)
     stream = task_stream(run, sources, data.records(run.data.train_split))
     settings = run.train.in_steps(stream.steps_per_epoch)
-    say(f"{run.task}: {settings.steps:,} steps, {stream.steps_per_epoch:,} an epoch")
+    tell(f"{run.task}: {settings.steps:,} steps, {stream.steps_per_epoch:,} an epoch")
     model = starting_task_model(run, sources)
     facts = task_facts(run, sources)
     watch = watching(run, sources, model, data, stream.steps_per_epoch)
@@ -105,14 +105,14 @@ def watching(
     split. Raises UserError, now rather than after an epoch, for a split that cannot be judged."""
     split = split_of(run, sources.task)
     if split not in data.splits:
-        say(f"{data.path} has no split {split}: the newest checkpoint is kept, not the best one")
+        tell(f"{data.path} has no split {split}: the newest checkpoint is kept, not the best one")
         return Watch()
     records, shown = data.records(split), run.evaluation.examples
     records = records.first(shown) if shown else records
     require_truths(sources, records)
     survey(records, sources.store, sources.encoder, with_answer=False)
     probe = TaskProbe(run, sources, model, records)
-    return Watch(probe, run.evaluation.every or steps_per_epoch, sources.task.best_by)
+    return Watch(probe, run.evaluation.every or steps_per_epoch, sources.task.best_by, together=True)
 
 
 def rate_of_epochs(run: FinetuneRun, settings: TrainSettings, steps_per_epoch: int) -> Schedule:
@@ -139,10 +139,10 @@ def judge_of_rewards(run: FinetuneRun, sources: TaskSources, data: TaskData) -> 
     head, decoding = sources.task.head, decoding_of(run)
     if not isinstance(head, Generate) or decoding is None:
         raise UserError(f"reward.samples is {run.reward.samples}, but {run.task} generates nothing; set it to 0")
-    captions = defaultdict[str, list[str]](list)
+    captions = defaultdict[str, dict[str, None]](dict)   # records of one image may repeat its captions
     for record in data.records(run.data.train_split):
-        captions[record.image or record.id] += sources.encoder.references(record)
-    cider = CiderD(list(captions.values()))
+        captions[record.image or record.id] |= dict.fromkeys(sources.encoder.references(record))
+    cider = CiderD([list(said) for said in captions.values()])
     return Judge(generation_ids(sources.tokenizer, head), decoding.most, sources.tokenizer.decode, cider.scores)
 
 

@@ -15,6 +15,7 @@ from unimo_paddle.build.task_sources import (
     kept_in,
     load_task_model,
     open_sources,
+    tell,
 )
 from unimo_paddle.config import FinetuneRun
 from unimo_paddle.console import progress, say
@@ -65,10 +66,10 @@ def evaluate_task(run: FinetuneRun, weights: Path, split: str | None, prediction
         require_writable(predictions, sources.task)
     require_truths(sources, records)
     model = load_task_model(run, weights, sources)
-    judged = judge(run, sources, model, records)
+    judged = judge(run, sources, model, records, sources.task.metrics)
     baseline = without_model(run, sources, records)
     for line in table(sources.task, run.model.size, split, judged.scores, baseline):
-        _say(line)
+        tell(line)
     if predictions and rank() == 0:
         write_predictions(predictions, records, judged.said)
     return {"task": run.task, "split": split, "weights": str(weights), "example_count": len(records)} | flat(
@@ -102,18 +103,17 @@ def split_of(run: FinetuneRun, task: Task) -> str:
     return run.evaluation.split or task.evaluated[0]
 
 
-def judge(run: FinetuneRun, sources: TaskSources, model: UnimoForTask, records: Records, alone: bool = False) -> Judged:
-    """Answer every record of a split and score the answers. alone: in training, by this process, while the others wait:
-    what picks the best checkpoint is all that is scored, for METEOR alone takes half a minute.
-    """
+def judge(
+    run: FinetuneRun, sources: TaskSources, model: UnimoForTask, records: Records, names: Sequence[str]
+) -> Judged:
+    """Answer every record of a split, all processes together, and score the answers. names: of metrics."""
     task = sources.task
     if isinstance(task.head, Match):
         assert sources.store is not None
         matching = Matching(records, sources.store, sources.encoder)
-        return Judged(judge_matching(model, matching, run.evaluation.batch, run.evaluation.shortlist, alone), [])
+        return Judged(judge_matching(model, matching, run.evaluation.batch, run.evaluation.shortlist), [])
     answering = Answering(model, task, sources.tokenizer, sources.labels, decoding_of(run), seed=run.train.seed)
-    said = answer_all(answering, records, sources, run.evaluation.batch, (0, 1) if alone else (rank(), world_size()))
-    names = (task.best_by,) if alone else task.metrics
+    said = answer_all(answering, records, sources, run.evaluation.batch, (rank(), world_size()))
     return Judged(scores_of(sources, records, [one.answer for one in said], names), said)
 
 
@@ -123,7 +123,7 @@ def scores_of(
     """Score one answer a record by these metrics, those of them that can be computed here."""
     left_out = missing(metrics)
     for name, reason in left_out.items():
-        _say(f"{name} is left out: {reason}")
+        tell(f"{name} is left out: {reason}")
     names = [name for name in metrics if name not in left_out]
     return score_named(names, answers, [truth_of(record, sources) for record in records])
 
@@ -142,7 +142,7 @@ def without_model(run: FinetuneRun, sources: TaskSources, records: Records) -> B
         for row, record in enumerate(trained):
             sources.encoder.require(record, trained.place(row), with_answer=True)
     except UserError as error:
-        _say(f"nothing to compare with: {error}")
+        tell(f"nothing to compare with: {error}")
         return Baseline("none", {})
     name, answers = constant_answers(sources, trained, records)
     return Baseline(name, scores_of(sources, records, answers, sources.task.metrics))
@@ -214,20 +214,16 @@ def write_predictions(path: Path, records: Records, said: Sequence[Said]) -> Non
 
 
 class TaskProbe:
-    """Judges the model in training, on the first process alone: engine/probe.py."""
+    """Judges the model in training, all processes together, by what picks the best checkpoint alone: METEOR by itself
+    takes half a minute (engine/probe.py)."""
 
     def __init__(self, run: FinetuneRun, sources: TaskSources, model: UnimoForTask, records: Records) -> None:
         self.run, self.sources, self.model, self.records = run, sources, model, records
 
     def __call__(self, step: int) -> Probed:
         """Return each metric's value, and some answers to read."""
-        judged = judge(self.run, self.sources, self.model, self.records, alone=True)
+        judged = judge(self.run, self.sources, self.model, self.records, (self.sources.task.best_by,))
         shown = range(0, len(judged.said), max(1, len(judged.said) // 8))
         told = [f"{self.records[row].id}: {judged.said[row].answer}" for row in shown]
         values = {name: one.value for name, one in judged.scores.items()}
         return Probed(values, texts={"answers": "\n".join(told)} if told else {})
-
-
-def _say(line: str) -> None:
-    if rank() == 0:
-        say(line)

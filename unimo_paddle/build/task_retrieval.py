@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unimo_paddle.console import say
+from unimo_paddle.build.task_sources import tell
 from unimo_paddle.data.encode import ImageRow, TextRow
 from unimo_paddle.data.task_encode import TaskEncoder
 from unimo_paddle.data.task_match import Partners
@@ -63,18 +63,17 @@ def chances(matching: Matching) -> dict[str, Scored]:
 
 
 def judge_matching(
-    model: UnimoForTask, matching: Matching, batch: int, shortlist: int, alone: bool
+    model: UnimoForTask, matching: Matching, batch: int, shortlist: int
 ) -> dict[str, Scored]:
     """Return recall at 1, 5 and 10, in per cent, of images for a text and of texts for an image, and the mean of both
-    at 1. shortlist: 0: every pair is read jointly. alone: by this process, the others do something else."""
+    at 1. shortlist: 0: every pair is read jointly."""
     images, texts, partners = matching.encoded()
-    share = (0, 1) if alone else (rank(), world_size())
-    scorer = PairScorer(model, images, texts, batch, share)
+    scorer = PairScorer(model, images, texts, batch, (rank(), world_size()))
     if not shortlist:
         return recalls(scorer.joint(), partners)
     scores = scorer.shortlisted(shortlist)
     for line in compared(scorer, scores, partners.truths(), shortlist):
-        say(line)
+        tell(line)
     return recalls(scores, partners)
 
 

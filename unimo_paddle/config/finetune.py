@@ -170,6 +170,9 @@ class FinetuneRun:
         if self.adversarial.steps and self.reward.samples:
             found.append(("reward.samples", f"is {self.reward.samples}, but rewards are not learnt from disturbed "
                                             "inputs; set adversarial.steps to 0"))
+        if self.parallel.stage == 3:
+            found.append(("parallel.stage", "is 3, but to look at the dev split each process needs the whole model; "
+                                            "set 2"))
         if self.parallel.stage > 1 and (self.adversarial.steps or self.reward.samples):
             found.append(("parallel.stage", f"is {self.parallel.stage}, but adversarial training and rewards run "
                                             "passes of their own, which processes that share gradients cannot; set 1"))

@@ -78,5 +78,12 @@ def ended_when_stuck(seconds: float = STUCK_SECONDS) -> Iterator[Callable[[], No
         faulthandler.cancel_dump_traceback_later()
 
 
+@contextmanager
+def unhurried() -> Iterator[None]:
+    """Let the block take as long as it likes; the next step's call sets the time again."""
+    faulthandler.cancel_dump_traceback_later()
+    yield
+
+
 def _tell(line: bytes) -> None:
     os.write(2, line)  # print() may be busy

@@ -34,7 +34,7 @@ from unimo_paddle.engine.precision import Precision
 from unimo_paddle.engine.probe import Probe
 from unimo_paddle.engine.profile import NoProfiler
 from unimo_paddle.engine.replay import Failure, keep_failed
-from unimo_paddle.engine.signals import StopWish, ended_when_stuck, stop_signals
+from unimo_paddle.engine.signals import StopWish, ended_when_stuck, stop_signals, unhurried
 from unimo_paddle.errors import UserError
 from unimo_paddle.objectives.terms import LossTerm
 
@@ -50,13 +50,14 @@ class Watch:
     """What is looked at beside the losses; nothing of it changes the run.
 
     every: steps between two probes; keep_best: the value by which the best checkpoint is kept, the higher the better:
-    each probed step is saved then.
+    each probed step is saved then.  together: all ranks probe, sharing the work; otherwise the first one alone does.
     """
 
     probe: Probe | None = None
     every: int = 0
     keep_best: str | None = None
     profile: Profile = field(default_factory=NoProfiler)
+    together: bool = False
 
 
 class Trainer:
@@ -211,14 +212,16 @@ class Trainer:
         if watch.probe is None or not watch.every or done % watch.every:
             return None
         score = 0.0
-        if rank() == 0:
-            self.work.model.eval()
-            with paddle.no_grad(), self.precision.cast():
-                probed = watch.probe(done)
-            self.work.model.train()
-            self.log.probed(done, probed)
-            score = probed.values.get(watch.keep_best, math.nan) if watch.keep_best else 0.0
-        score = sums([score])[0]
+        with unhurried():
+            if rank() == 0 or watch.together:
+                self.work.model.eval()
+                with paddle.no_grad(), self.precision.cast():
+                    probed = watch.probe(done)
+                self.work.model.train()
+            if rank() == 0:
+                self.log.probed(done, probed)
+                score = probed.values.get(watch.keep_best, math.nan) if watch.keep_best else 0.0
+            score = sums([score])[0]
         if watch.keep_best and math.isnan(score):
             raise UserError(f"watch.keep_best is {watch.keep_best}, which the probe of step {done:,} has no number for")
         return score if watch.keep_best else None

@@ -23,8 +23,9 @@ def test_train_has_a_record_a_caption_and_the_others_one_an_image(tmp_path):
                image(1, "train", "One hat.", "A hat", folder="train2014")]  # fmt: skip
     found = prepare("coco_caption", write(tmp_path / "from", {CALLED: dataset(*entries)}), tmp_path / "to")
     assert found == {
-        "train": [Record(id="80", image="8", target="a cat."), Record(id="10", image="1", target="one hat."),
-                  Record(id="11", image="1", target="a hat")],
+        "train": [Record(id="80", image="8", target="a cat.", references=("A Cat.",)),
+                  Record(id="10", image="1", target="one hat.", references=("One hat.", "A hat")),
+                  Record(id="11", image="1", target="a hat", references=("One hat.", "A hat"))],
         "dev": [Record(id="7", image="7", references=("A Dog.", "Two."))],
         "test": [Record(id="9", image="9", references=("T.",))],
     }  # fmt: skip

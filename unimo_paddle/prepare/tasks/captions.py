@@ -27,7 +27,7 @@ _PREFIX = 9              # letters before COCO's number in the archive's image i
 
 
 def read_karpathy_captions(source: Path, options: Options) -> Iterator[tuple[str, Record]]:
-    """In train one record a caption, else one an image with all its captions as references, their case kept.
+    """In train one record a caption, else one an image; all captions of the image are references, their case kept.
 
     tags: with a region store, the names of the classes that it saw with some confidence, the surest first.
     """
@@ -59,11 +59,13 @@ def _records(entry: Entry, store: RegionStore | None, options: Options) -> Itera
         raise UserError(f"{entry.place}: the image has no caption")
     tags = tags_in_store(store, entry.image) if store is not None else None
     tags = words(tags, options.lowercase) if tags else None
+    references = tuple(raw for _, raw in entry.sentences)
     if entry.split != "train":
-        yield Record(id=entry.image, image=entry.image, tags=tags, references=tuple(raw for _, raw in entry.sentences))
+        yield Record(id=entry.image, image=entry.image, tags=tags, references=references)
         return
     for name, raw in entry.sentences:
-        yield Record(id=name, image=entry.image, tags=tags, target=words(raw, options.lowercase))
+        target = words(raw, options.lowercase)
+        yield Record(id=name, image=entry.image, tags=tags, target=target, references=references)
 
 
 def read_coco_release(source: Path, options: Options) -> Iterator[tuple[str, Record]]:
