@@ -16,6 +16,7 @@ from unimo_paddle.files import (
     leftovers,
     read_json,
     read_text,
+    require_writable,
     sha256_of,
     write_json,
 )
@@ -166,3 +167,14 @@ def test_full_disk_leaves_nothing(tmp_path):
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], capture_output=True, text=True)
     assert "File too large" in done.stderr
     assert names(tmp_path) == []
+
+
+def test_what_cannot_be_written_is_told_before_any_work(tmp_path):
+    source = tmp_path / "in.jsonl"
+    source.write_text("{}")
+    (tmp_path / "link.jsonl").symlink_to(source)
+    require_writable(tmp_path / "new" / "out.jsonl", [source])
+    for path, part in ((tmp_path, "is a folder"), (source, "is what is read"), (tmp_path / "link.jsonl", "is what is"),
+                       (source / "out.jsonl", "cannot be written")):  # fmt: skip
+        with pytest.raises(UserError, match=part):
+            require_writable(path, [source])

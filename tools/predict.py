@@ -38,7 +38,10 @@ def main(words: list[str]) -> int:
     args = parser.parse_args(words)
     from unimo_paddle.build import answered, asked, explaining, predicting
     from unimo_paddle.build.task_sources import task_of
+    from unimo_paddle.files import require_writable
 
+    for file in filter(None, (args.out, args.explain)):
+        require_writable(file, [*filter(None, [args.jsonl]), *map(Path, args.image)])
     run = predicting.run_of(args.weights, args.override)
     task = task_of(run)
     inputs = asked.asked(task, args.image, args.text, args.text_b, args.jsonl)

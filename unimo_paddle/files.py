@@ -9,7 +9,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -180,6 +180,18 @@ def write_json(path: Path | str, value: Any) -> None:
     with atomic_write(path, "w") as file:
         json.dump(value, file, ensure_ascii=False, indent=1)
         file.write("\n")
+
+
+def require_writable(path: Path, inputs: Sequence[Path] = ()) -> None:
+    """Raise UserError, before any work, for a file that cannot be written or is one of the inputs, which it would
+    replace."""
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; name a file")
+    if any(path.exists() and one.exists() and path.samefile(one) for one in inputs):
+        raise UserError(f"{path} is what is read; name another file, or it would be replaced")
+    folder = next(parent for parent in path.resolve().parents if parent.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise UserError(f"{path} cannot be written: {folder} is no folder to write to; name another place")
 
 
 def read_text(path: Path | str) -> str:

@@ -24,6 +24,7 @@ from unimo_paddle.files import read_json
 
 Text = str | tuple[int, ...]   # words, or ids of the released vocabulary without special tokens
 LABELS_FILE = "task.json"
+LARGEST = 1e300   # of a label's number
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,20 @@ def _parse(line: bytes, place: str) -> Record:
         told = json.loads(line)
     except ValueError as error:
         raise UserError(f"{place}: this is no JSON ({error}); one object a line is wanted") from None
+    if b"\\ud" in line.lower():
+        _refuse_halves(told, place)
     return parse_record(told, place)
+
+
+def _refuse_halves(told: Any, place: str) -> None:
+    """Raise UserError for half a surrogate pair, which JSON can spell and no UTF-8 can."""
+    try:
+        json.dumps(told, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise UserError(
+            f"{place}: half a surrogate pair, {half!r}, is no text; it was decoded wrongly where it came from"
+        ) from None
 
 
 def parse_record(told: Any, place: str) -> Record:
@@ -185,8 +199,10 @@ def _fault(name: str, value: Any) -> str | None:
         is_right = isinstance(value, list) and all(map(_is_text, value))
         return None if is_right else "a list of texts is wanted, the current question last"
     if name == "label":
-        is_right = value is None or (isinstance(value, (str, int, float)) and not isinstance(value, bool))
-        return None if is_right else "the name of a class, or a number, is wanted"
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        is_name = isinstance(value, str) and bool(value.strip())
+        is_right = value is None or (abs(value) < LARGEST if is_number else is_name)
+        return None if is_right else "the name of a class, or a finite number, is wanted"
     is_right = isinstance(value, dict) and all(
         isinstance(score, (int, float)) and not isinstance(score, bool) and 0 <= score <= 1 for score in value.values()
     )

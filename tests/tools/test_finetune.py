@@ -106,7 +106,7 @@ def test_a_task_on_images_wants_regions(own: Own) -> None:
     ("custom_classification", KIND, {"text": "a", "label": ["good"]}, ':9: label is ["good"]; the name of a class'),
     ("custom_regression", {"text": sentence, "label": float}, {"text": "a", "label": "3.5"},
      ":9: label is '3.5'; a finite number is wanted"),
-    ("custom_regression", {"text": sentence, "label": float}, {"text": "a", "label": float("nan")}, ":9: label is nan"),
+    ("custom_regression", {"text": sentence, "label": float}, {"text": "a", "label": float("nan")}, ":9: label is NaN"),
     ("custom_generation", {"text": sentence, "target": sentence}, {"text": "a", "target": ""}, ":9: target is empty"),
     ("custom_generation", {"text": sentence, "target": sentence}, {"text": [4, 900], "target": "a"},
      ":9: token id 900 is none of the tokenizer's 290"),
@@ -168,7 +168,7 @@ def test_splits_that_there_are_not(sst2: World) -> None:
 
 def test_sheets_and_answers_of_the_wrong_kind(sst2: World, own: Own, tmp_path: Path) -> None:
     refused(sst2.evaluate("--sheet", tmp_path / "x.png"), "--sheet", "is for runs of kind pretrain", "--predictions")
-    refused(sst2.evaluate("--predictions", tmp_path), f"--predictions {tmp_path} is a folder; name a file")
+    refused(sst2.evaluate("--predictions", tmp_path), f"{tmp_path} is a folder; name a file")
     done = tool("evaluate", "-c", CONFIGS / "pretrain_tiny.yaml", "--weights", tmp_path, "--predictions", tmp_path)
     refused(done, "is for tasks; of zero-shot retrieval: --sheet FILE.png")
     world = own.world("custom_retrieval", **SEEN)

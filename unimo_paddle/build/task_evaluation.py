@@ -24,7 +24,7 @@ from unimo_paddle.data.task_stream import evaluation_batches
 from unimo_paddle.distributed import gather_texts, rank, world_size
 from unimo_paddle.engine.probe import Probed
 from unimo_paddle.errors import UserError
-from unimo_paddle.files import atomic_write
+from unimo_paddle.files import atomic_write, require_writable
 from unimo_paddle.metrics.table import Prediction, Scored, Truth, missing, score_named
 from unimo_paddle.model.task_model import UnimoForTask
 from unimo_paddle.records import Record, Records, TaskData
@@ -63,7 +63,7 @@ def evaluate_task(run: FinetuneRun, weights: Path, split: str | None, prediction
     split = split or split_of(run, sources.task)
     records = TaskData(run.data.records).records(split)
     if predictions:
-        require_writable(predictions, sources.task)
+        require_predictions(predictions, sources.task, records)
     require_truths(sources, records)
     model = load_task_model(run, weights, sources)
     judged = judge(run, sources, model, records, sources.task.metrics)
@@ -89,13 +89,12 @@ def require_truths(sources: TaskSources, records: Records) -> None:
             raise UserError(f"{place}: there is nothing to judge an answer by: references, or target, is wanted")
 
 
-def require_writable(predictions: Path, task: Task) -> None:
+def require_predictions(predictions: Path, task: Task, records: Records) -> None:
     """Raise UserError for answers that nobody can write there."""
     if isinstance(task.head, Match):
         raise UserError(f"--predictions {predictions}: retrieval has no answer for each record, but scores; leave it "
                         "out")
-    if predictions.is_dir():
-        raise UserError(f"--predictions {predictions} is a folder; name a file, e.g. answers.jsonl")
+    require_writable(predictions, [records.path])
 
 
 def split_of(run: FinetuneRun, task: Task) -> str:

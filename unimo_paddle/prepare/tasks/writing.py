@@ -93,9 +93,11 @@ class _Splits:
         self._open.close()
 
     def add(self, split: str, record: Record) -> None:
-        """Write a record, unless its image is missing; UserError when its id was there before."""
-        if self._store is not None and record.image is not None and record.image not in self._store:
-            self.missing[record.image] += 1
+        """Write a record, unless one of its images is missing; UserError when its id was there before."""
+        shown = [record.image, *record.images] if record.image is not None else []
+        missing = [image for image in shown if self._store is not None and image not in self._store]
+        if missing:
+            self.missing.update(missing)
             return
         ids = self._ids.setdefault(split, set())
         if record.id in ids:
