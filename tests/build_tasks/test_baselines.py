@@ -8,7 +8,7 @@ import pytest
 
 from tests.data import small_task
 from unimo_paddle.build.task_baselines import constant_answers
-from unimo_paddle.build.task_retrieval import Matching, chances
+from unimo_paddle.build.task_retrieval import RetrievalSplit, chances
 from unimo_paddle.build.task_sources import TaskSources
 from unimo_paddle.metrics.retrieval import chance
 from unimo_paddle.records import Records
@@ -69,17 +69,17 @@ def test_the_commonest_caption(answers: Answers) -> None:
 
 
 @pytest.fixture
-def matching(tmp_path: Path) -> Matching:
+def matching(tmp_path: Path) -> RetrievalSplit:
     """12 images with a caption each, the last of which is also true of the first image; a 13th caption of image 0."""
     records = [replace(small_task.record("match", n), text=f"caption {n}") for n in range(12)]
     records[11] = replace(records[11], images=("image0",))
     records.append(replace(records[0], id="more", text="another"))
     words = small_task.tokenizer()
     file: Records = small_task.write(tmp_path / "test.jsonl", records)
-    return Matching(file, small_task.store(tmp_path / "regions"), small_task.encoder("match", words))
+    return RetrievalSplit(file, small_task.store(tmp_path / "regions"), small_task.encoder("match", words))
 
 
-def test_chances_of_retrieval(matching: Matching) -> None:
+def test_chances_of_retrieval(matching: RetrievalSplit) -> None:
     """A text is sought among 12 images, an image among 13 texts: image 0 has three of them, the others one."""
     found = {name: one.value for name, one in chances(matching).items()}
     of_image = [3] + [1] * 11

@@ -17,7 +17,6 @@ from unimo_paddle.build.task_sources import (
     starting_task_model,
     task_facts,
     task_of,
-    tell,
     trained_on,
 )
 from unimo_paddle.build.training import trainer
@@ -29,6 +28,7 @@ from unimo_paddle.distributed import rank, world_size
 from unimo_paddle.engine.precision import Precision
 from unimo_paddle.engine.run_directory import DATA_FILE, claim_directory, note_data
 from unimo_paddle.engine.schedules import Schedule, dropping_rate, learning_rate, warmup_steps
+from unimo_paddle.engine.together import say_once
 from unimo_paddle.engine.trainer import Watch
 from unimo_paddle.errors import UserError
 from unimo_paddle.metrics.cider import CiderD
@@ -53,7 +53,7 @@ def finetune(run: FinetuneRun, restart: bool, resume: Path | None) -> None:
     sources, data = open_sources(run), TaskData(run.data.records)
     stream = task_stream(run, sources, data.records(run.data.train_split))
     settings = run.train.in_steps(stream.steps_per_epoch)
-    tell(f"{run.task}: {settings.steps:,} steps, {stream.steps_per_epoch:,} an epoch")
+    say_once(f"{run.task}: {settings.steps:,} steps, {stream.steps_per_epoch:,} an epoch")
     model = starting_task_model(run, sources)
     facts = task_facts(run, sources)
     watch = watching(run, sources, model, data, stream.steps_per_epoch)
@@ -105,7 +105,7 @@ def watching(
     split. Raises UserError, now rather than after an epoch, for a split that cannot be judged."""
     split = split_of(run, sources.task)
     if split not in data.splits:
-        tell(f"{data.path} has no split {split}: the newest checkpoint is kept, not the best one")
+        say_once(f"{data.path} has no split {split}: the newest checkpoint is kept, not the best one")
         return Watch()
     records, shown = data.records(split), run.evaluation.examples
     records = records.first(shown) if shown else records

@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unimo_paddle.build.task_baselines import constant_answers
-from unimo_paddle.build.task_retrieval import Matching, chances, judge_matching
+from unimo_paddle.build.task_retrieval import RetrievalSplit, chances, judge_retrieval
 from unimo_paddle.build.task_sources import (
     TaskSources,
     decoding_of,
     kept_in,
     load_task_model,
     open_sources,
-    tell,
 )
 from unimo_paddle.config import FinetuneRun
 from unimo_paddle.console import progress, say
@@ -23,6 +22,7 @@ from unimo_paddle.data.task_encode import class_name
 from unimo_paddle.data.task_stream import evaluation_batches
 from unimo_paddle.distributed import gather_texts, rank, world_size
 from unimo_paddle.engine.probe import Probed
+from unimo_paddle.engine.together import say_once
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import atomic_write, require_writable
 from unimo_paddle.metrics.table import Prediction, Scored, Truth, missing, score_named
@@ -69,7 +69,7 @@ def evaluate_task(run: FinetuneRun, weights: Path, split: str | None, prediction
     judged = judge(run, sources, model, records, sources.task.metrics)
     baseline = without_model(run, sources, records)
     for line in table(sources.task, run.model.size, split, judged.scores, baseline):
-        tell(line)
+        say_once(line)
     if predictions and rank() == 0:
         write_predictions(predictions, records, judged.said)
     return {"task": run.task, "split": split, "weights": str(weights), "example_count": len(records)} | flat(
@@ -109,8 +109,8 @@ def judge(
     task = sources.task
     if isinstance(task.head, Match):
         assert sources.store is not None
-        matching = Matching(records, sources.store, sources.encoder)
-        return Judged(judge_matching(model, matching, run.evaluation.batch, run.evaluation.shortlist), [])
+        matching = RetrievalSplit(records, sources.store, sources.encoder)
+        return Judged(judge_retrieval(model, matching, run.evaluation.batch, run.evaluation.shortlist), [])
     answering = Answering(model, task, sources.tokenizer, sources.labels, decoding_of(run), seed=run.train.seed)
     said = answer_all(answering, records, sources, run.evaluation.batch, (rank(), world_size()))
     return Judged(scores_of(sources, records, [one.answer for one in said], names), said)
@@ -122,7 +122,7 @@ def scores_of(
     """Score one answer a record by these metrics, those of them that can be computed here."""
     left_out = missing(metrics)
     for name, reason in left_out.items():
-        tell(f"{name} is left out: {reason}")
+        say_once(f"{name} is left out: {reason}")
     names = [name for name in metrics if name not in left_out]
     return score_named(names, answers, [truth_of(record, sources) for record in records])
 
@@ -132,7 +132,7 @@ def without_model(run: FinetuneRun, sources: TaskSources, records: Records) -> B
     split to know it from."""
     if isinstance(sources.task.head, Match):
         assert sources.store is not None
-        return Baseline("chance", chances(Matching(records, sources.store, sources.encoder)))
+        return Baseline("chance", chances(RetrievalSplit(records, sources.store, sources.encoder)))
     data = TaskData(run.data.records)
     if run.data.train_split not in data.splits:
         return Baseline("none", {})
@@ -141,7 +141,7 @@ def without_model(run: FinetuneRun, sources: TaskSources, records: Records) -> B
         for row, record in enumerate(trained):
             sources.encoder.require(record, trained.place(row), with_answer=True)
     except UserError as error:
-        tell(f"nothing to compare with: {error}")
+        say_once(f"nothing to compare with: {error}")
         return Baseline("none", {})
     name, answers = constant_answers(sources, trained, records)
     return Baseline(name, scores_of(sources, records, answers, sources.task.metrics))

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unimo_paddle.build.task_sources import tell
 from unimo_paddle.data.encode import ImageRow, TextRow
 from unimo_paddle.data.task_encode import TaskEncoder
 from unimo_paddle.data.task_match import Partners
 from unimo_paddle.data.task_stream import read_image, survey
 from unimo_paddle.distributed import rank, world_size
 from unimo_paddle.engine.scoring import PairScorer
+from unimo_paddle.engine.together import say_once
 from unimo_paddle.metrics.retrieval import Ranked, chance, first_right, scored_recall
 from unimo_paddle.metrics.scored import Scored
 from unimo_paddle.model.task_model import UnimoForTask
@@ -26,7 +26,7 @@ CHECKED = 50  # queries of either kind that a shortlist is compared with exact s
 
 
 @dataclass(frozen=True)
-class Matching:
+class RetrievalSplit:
     """A split as a retrieval problem."""
 
     records: Records
@@ -51,7 +51,7 @@ class Matching:
         return Partners(self.records, negatives=0, pool=0).truths()
 
 
-def chances(matching: Matching) -> dict[str, Scored]:
+def chances(matching: RetrievalSplit) -> dict[str, Scored]:
     """Return the recalls, in per cent, of a random order."""
     is_right, found = matching.truths(), dict[str, Scored]()
     for name, right in (("image", is_right), ("text", is_right.T)):
@@ -62,8 +62,8 @@ def chances(matching: Matching) -> dict[str, Scored]:
     return found
 
 
-def judge_matching(
-    model: UnimoForTask, matching: Matching, batch: int, shortlist: int
+def judge_retrieval(
+    model: UnimoForTask, matching: RetrievalSplit, batch: int, shortlist: int
 ) -> dict[str, Scored]:
     """Return recall at 1, 5 and 10, in per cent, of images for a text and of texts for an image, and the mean of both
     at 1. shortlist: 0: every pair is read jointly."""
@@ -73,7 +73,7 @@ def judge_matching(
         return recalls(scorer.joint(), partners)
     scores = scorer.shortlisted(shortlist)
     for line in compared(scorer, scores, partners.truths(), shortlist):
-        tell(line)
+        say_once(line)
     return recalls(scores, partners)
 
 

@@ -11,12 +11,11 @@ import paddle
 from unimo_paddle.build.facts import store_checksum
 from unimo_paddle.build.models import build_encoder
 from unimo_paddle.config import FinetuneRun
-from unimo_paddle.console import say
 from unimo_paddle.data.task_encode import Limits, TaskEncoder, labels_of
 from unimo_paddle.data.tokenizer import Tokenizer, load_tokenizer
-from unimo_paddle.distributed import rank
 from unimo_paddle.engine.checkpoint import read_weights, restore_model
 from unimo_paddle.engine.run_directory import require_same_data
+from unimo_paddle.engine.together import say_once
 from unimo_paddle.errors import UserError
 from unimo_paddle.files import read_json, sha256_of
 from unimo_paddle.model.loading import start_from
@@ -44,12 +43,6 @@ class TaskSources:
     @property
     def labels(self) -> tuple[str, ...]:
         return self.encoder.labels
-
-
-def tell(line: str) -> None:
-    """Say it once, however many processes there are."""
-    if rank() == 0:
-        say(line)
 
 
 def task_of(run: FinetuneRun) -> Task:
@@ -150,7 +143,7 @@ def starting_task_model(run: FinetuneRun, sources: TaskSources) -> UnimoForTask:
     model = build_task_model(run, sources.task, sources.tokenizer.vocab_size, width, len(sources.labels))
     fresh = start_from(model, arrays, run.model.weights) if run.model.weights else list(model.state_dict())
     if run.model.weights:
-        tell(f"weights from {run.model.weights}; new at random: {', '.join(fresh) or 'none'}")
+        say_once(f"weights from {run.model.weights}; new at random: {', '.join(fresh) or 'none'}")
     if IMAGE_SIDE in fresh and sources.store:
         mean, spread = sources.store.feature_statistics(STATISTICS_IMAGES)
         model.encoder.center_images(paddle.to_tensor(mean), paddle.to_tensor(spread))

@@ -5,8 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from unimo_paddle.console import say
 from unimo_paddle.distributed import rank, sums, world_size
 from unimo_paddle.errors import UserError
+
+
+def say_once(line: str) -> None:
+    """Say it once, however many processes there are."""
+    if rank() == 0:
+        say(line)
 
 
 @contextmanager

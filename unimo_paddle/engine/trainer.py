@@ -12,7 +12,6 @@ from typing import Any, Protocol
 import paddle
 
 from unimo_paddle.config.engine import TrainSettings
-from unimo_paddle.console import say
 from unimo_paddle.distributed import broadcast, rank, require_same, sums, world_size
 from unimo_paddle.engine.checkpoint import Checkpoints, restore_model
 from unimo_paddle.engine.clock import Clock
@@ -35,6 +34,7 @@ from unimo_paddle.engine.probe import Probe
 from unimo_paddle.engine.profile import NoProfiler
 from unimo_paddle.engine.replay import Failure, keep_failed
 from unimo_paddle.engine.signals import StopWish, ended_when_stuck, stop_signals, unhurried
+from unimo_paddle.engine.together import say_once
 from unimo_paddle.errors import UserError
 from unimo_paddle.objectives.terms import LossTerm
 
@@ -96,9 +96,9 @@ class Trainer:
         require_same("settings", self.fingerprint)
         done, steps = self.restore(), self.settings.steps
         if done >= steps:
-            _tell(f"this run is finished: all {steps:,} steps are done (--restart trains anew)")
+            say_once(f"this run is finished: all {steps:,} steps are done (--restart trains anew)")
             return
-        _tell(f"training from step {done:,} to {steps:,}" + (f" as {world_size()} processes" * (world_size() > 1)))
+        say_once(f"training from step {done:,} to {steps:,}" + (f" as {world_size()} processes" * (world_size() > 1)))
         self.work.model.train()
         with ExitStack() as stack:
             if rank() == 0:
@@ -184,7 +184,7 @@ class Trainer:
         if is_last or score is not None or done % self.settings.save_every == 0:
             self.save(done, score, is_last)
         if status > 0 and done < self.settings.steps:
-            _tell(f"stopped after step {done:,}, which is saved; run the same command to go on")
+            say_once(f"stopped after step {done:,}, which is saved; run the same command to go on")
             raise SystemExit(status)
 
     def _passes(self, step: int, batch: Batch, counts: Mapping[str, float], clock: Clock) -> dict[str, float]:
@@ -262,10 +262,6 @@ class Trainer:
             f"--replay {kept}; then mend these examples, or lower optimizer.peak_lr and start with --restart"
         )
 
-
-def _tell(text: str) -> None:
-    if rank() == 0:
-        say(text)
 
 
 def _nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -40,7 +41,7 @@ class Objective(Protocol):
     def losses(self, part: Any) -> Mapping[str, LossTerm]: ...
 
 
-class Prediction:
+class Prediction(ABC):
     """One forward, one loss: the prediction of an answer or of words; others are built on it.
 
     model: what predicts.  name: of the loss.
@@ -63,23 +64,25 @@ class Prediction:
     def losses(self, part: Any) -> dict[str, LossTerm]:
         return {self.name: self.loss(self.outputs(to_tensors(part.sequences), part), part)}
 
+    @abstractmethod
     def count(self, part: Any) -> int:
         """Return how many labels a part has."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cost(self, part: Any) -> Cost:
-        raise NotImplementedError
+        """Return the rows and FLOPs of a part."""
 
+    @abstractmethod
     def outputs(self, inputs: Inputs, part: Any) -> Tensor:
         """Return what is predicted, float [N, C], of these inputs in the place of the part's own."""
-        raise NotImplementedError
 
+    @abstractmethod
     def loss(self, outputs: Tensor, part: Any) -> LossTerm:
-        raise NotImplementedError
+        """Return the loss of what outputs() gave for a part, summed over its labels."""
 
+    @abstractmethod
     def perturbed_words(self, part: Any) -> Bools:
         """Return which text rows adversarial training may change, bool [B, T]."""
-        raise NotImplementedError
 
 
 class AnswerPrediction(Prediction):
